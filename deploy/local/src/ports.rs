@@ -1,0 +1,103 @@
+//! Five ports in a row, ours alone among all stacks of this user.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cache::Cache;
+use crate::error::{Error, While};
+
+const COUNT: u16 = 5;
+/// Below the range from which systems take ports for outgoing connections, so that a part finds its
+/// port still free when it is restarted.
+const FIRST: u16 = 20_000;
+const BLOCK: u16 = 10;
+const BLOCKS: u16 = 1_200;
+/// After a kill -9 of a stack its children need a moment to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(crate) struct Ports {
+    base: u16,
+    /// Held while the stack lives.
+    _claim: Option<File>,
+}
+
+impl Ports {
+    pub(crate) fn fixed(base: u16) -> Result<Self, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(port) = taken(base) {
+            if Instant::now() > deadline {
+                return Err(Error::PortTaken { port });
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(Self { base, _claim: None })
+    }
+
+    /// The claim is a file lock: between finding ports free and using them seconds pass, in which
+    /// another test process looks for some too.
+    pub(crate) fn free(cache: &Cache) -> Result<Self, Error> {
+        let folder = cache.path("ports");
+        std::fs::create_dir_all(&folder).doing(|| format!("creating {}", folder.display()))?;
+        let start = u16::try_from(process::id() % u32::from(BLOCKS)).unwrap_or(0);
+        for block in (start..BLOCKS).chain(0..start) {
+            let base = FIRST + block * BLOCK;
+            let path = folder.join(base.to_string());
+            let claim = File::create(&path).doing(|| format!("creating {}", path.display()))?;
+            if claim.try_lock().is_ok() && taken(base).is_none() {
+                return Ok(Self { base, _claim: Some(claim) });
+            }
+        }
+        Err(Error::NoPorts)
+    }
+
+    pub(crate) fn kafka(&self) -> u16 {
+        self.base
+    }
+
+    pub(crate) fn controller(&self) -> u16 {
+        self.base.saturating_add(1)
+    }
+
+    pub(crate) fn registry(&self) -> u16 {
+        self.base.saturating_add(2)
+    }
+
+    pub(crate) fn clickhouse_http(&self) -> u16 {
+        self.base.saturating_add(3)
+    }
+
+    pub(crate) fn clickhouse_tcp(&self) -> u16 {
+        self.base.saturating_add(4)
+    }
+}
+
+fn taken(base: u16) -> Option<u16> {
+    (base..base.saturating_add(COUNT))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_stacks_never_get_the_same_ports() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path().to_owned()).unwrap();
+        let one = Ports::free(&cache).unwrap();
+        let two = Ports::free(&cache).unwrap();
+        assert_ne!(one.base, two.base);
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(taken(port - 2), Some(port));
+    }
+}

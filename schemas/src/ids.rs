@@ -1,0 +1,295 @@
+//! Identities. One type each, so that a receipt can't stand where an event is meant.
+
+use std::{fmt, str::FromStr};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+use crate::symbols::words;
+
+words! {
+    /// The carriers. A sixth starts here; the compiler then lists what is missing.
+    Provider {
+        Lalamove => "lalamove",
+        Ahamove => "ahamove",
+        Ordatic => "ordatic",
+        Sendstack => "sendstack",
+        Dellyman => "dellyman",
+    }
+}
+
+/// Why a text is not an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// It is empty.
+    #[error("is empty")]
+    Empty,
+    /// It is longer than any carrier's.
+    #[error("is longer than {} bytes", TEXT_BYTES_MAX)]
+    TooLong,
+    /// It is not of the form that this identity has.
+    #[error("has the wrong form")]
+    Form,
+}
+
+/// Longest accepted textual id, in bytes: carriers use at most 64.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A non-empty text of at most [`TEXT_BYTES_MAX`] bytes.
+            ///
+            /// # Errors
+            /// [`InvalidId`] says which of the two does not hold.
+            pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                match text.len() {
+                    0 => Err(InvalidId::Empty),
+                    n if n > TEXT_BYTES_MAX => Err(InvalidId::TooLong),
+                    _ => Ok(Self(text)),
+                }
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A company that books deliveries; the table name under `tenants.` in the tenants file.
+    TenantId
+}
+text_id! {
+    /// One webhook address of one tenant at one carrier; unique in the tenants file.
+    EndpointId
+}
+text_id! {
+    /// The carrier's id of an order. Always text: Lalamove's nineteen digits do not fit a double.
+    OrderId
+}
+
+/// One received webhook: a UUIDv7 drawn once, at receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReceiptId(uuid::Uuid);
+
+impl ReceiptId {
+    /// Wraps a UUID; ingest draws it, nobody else does.
+    #[must_use]
+    pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The sixteen bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for ReceiptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for ReceiptId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        uuid::Uuid::parse_str(text).map(Self).map_err(|_| InvalidId::Form)
+    }
+}
+
+/// One event: the first 128 bits of SHA-256 over what the carrier sent. Never drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId([u8; 16]);
+
+impl EventId {
+    /// Hashes the fields, each preceded by its length (4 bytes, big endian), so that no two
+    /// different lists of fields give the same bytes.
+    #[must_use]
+    pub fn of<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for field in fields {
+            hash.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+            hash.update(field);
+        }
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self(id)
+    }
+
+    /// The id of an event whose content equals that of `self` but which is not a duplicate.
+    #[must_use]
+    pub fn repeated(self, receipt: ReceiptId) -> Self {
+        Self::of([self.0.as_slice(), receipt.as_bytes().as_slice()])
+    }
+
+    /// The sixteen bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).map_err(|_| InvalidId::Form)?;
+        Ok(Self(id))
+    }
+}
+
+macro_rules! serde_as_text {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.to_string())
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl serde::de::Visitor<'_> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(stringify!($name))
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+serde_as_text!(ReceiptId);
+serde_as_text!(EventId);
+
+/// What a Kafka key names: one order, or the account behind one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OrderKey {
+    /// Whose order.
+    pub tenant: TenantId,
+    /// Ids repeat across carriers.
+    pub provider: Provider,
+    /// Which order, or which account.
+    pub subject: Subject,
+}
+
+/// The last part of an [`OrderKey`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// An order.
+    Order(OrderId),
+    /// What belongs to the account behind an endpoint, such as a wallet.
+    Account(EndpointId),
+}
+
+/// What would make `tenant/provider/order` ambiguous, and control characters.
+const KEY_PART: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'@');
+
+impl fmt::Display for OrderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
+        let escaped = |f: &mut fmt::Formatter<'_>, text: &str| {
+            text.split_inclusive(|c: char| !c.is_ascii()).try_for_each(|run| {
+                let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
+                write!(f, "{}", utf8_percent_encode(ascii, KEY_PART))?;
+                f.write_str(run.get(ascii.len()..).unwrap_or_default())
+            })
+        };
+        escaped(f, self.tenant.as_str())?;
+        write!(f, "/{}/", self.provider)?;
+        match &self.subject {
+            Subject::Order(order) => escaped(f, order.as_str()),
+            Subject::Account(endpoint) => {
+                f.write_str("@")?;
+                escaped(f, endpoint.as_str())
+            }
+        }
+    }
+}
+
+impl FromStr for OrderKey {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let mut parts = text.split('/');
+        let (Some(tenant), Some(provider), Some(subject), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidId::Form);
+        };
+        let plain = |part: &str| {
+            percent_decode_str(part).decode_utf8().map(String::from).map_err(|_| InvalidId::Form)
+        };
+        Ok(Self {
+            tenant: TenantId::new(plain(tenant)?)?,
+            provider: Provider::parse(provider).ok_or(InvalidId::Form)?,
+            subject: match subject.strip_prefix('@') {
+                Some(endpoint) => Subject::Account(EndpointId::new(plain(endpoint)?)?),
+                None => Subject::Order(OrderId::new(plain(subject)?)?),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_key_reads_back_whatever_its_parts_hold(tenant in "\\PC{1,12}", id in "[\\PC/%@]{1,24}", account: bool) {
+            let key = OrderKey {
+                tenant: TenantId::new(tenant).unwrap(),
+                provider: Provider::Ordatic,
+                subject: if account {
+                    Subject::Account(EndpointId::new(id).unwrap())
+                } else {
+                    Subject::Order(OrderId::new(id).unwrap())
+                },
+            };
+            prop_assert_eq!(key.to_string().parse::<OrderKey>().unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn fields_that_only_differ_in_where_they_split_give_different_event_ids() {
+        assert_ne!(EventId::of([b"ab".as_slice(), b"c"]), EventId::of([b"a".as_slice(), b"bc"]));
+    }
+
+    #[test]
+    fn an_event_id_is_thirty_two_hex_digits_and_reads_back() {
+        let id = EventId::of([b"x".as_slice()]);
+        assert_eq!(id.to_string().len(), 32);
+        assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
+    }
+}

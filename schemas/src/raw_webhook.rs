@@ -1,0 +1,218 @@
+//! The raw topic's record: the body untouched as the value, everything else as headers.
+//!
+//! With the bytes, the public URL and the secrets, the headers let an operator verify again later.
+
+use std::borrow::Cow;
+
+use crate::{
+    event_time::Micros,
+    ids::{EndpointId, Provider, ReceiptId, TenantId},
+    symbols::{Assurance, PiiRule, Verdict},
+};
+
+/// Headers of one raw record (CONTRACT §5), all UTF-8 text on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "CONTRACT gives each header's meaning")]
+pub struct RawHeaders {
+    pub receipt_id: ReceiptId,
+    pub tenant: TenantId,
+    pub provider: Provider,
+    pub endpoint: EndpointId,
+    pub received_at: Micros,
+    pub verdict: Verdict,
+    pub assurance: Assurance,
+    /// Which rule matched; absent where none did.
+    pub signature_scheme: Option<String>,
+    /// Which secret matched; absent where none did.
+    pub secret_id: Option<String>,
+    pub content_type: Option<String>,
+    pub timezone: Option<String>,
+    pub currency: Option<String>,
+    pub service: Option<String>,
+    pub pii: PiiRule,
+    /// Lower-case hex.
+    pub body_sha256: String,
+    pub body_bytes: u64,
+    /// The record waited on ingest's disk.
+    pub spooled: bool,
+    /// Where the body lies if the value is empty.
+    pub body_ref: Option<String>,
+    pub traceparent: Option<String>,
+    /// Set by a replay.
+    pub replay_id: Option<String>,
+    /// Request headers that carry a signature, by lower-case name.
+    pub http: Vec<(String, String)>,
+}
+
+/// A raw record's header that is missing or unreadable. It never holds the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHeader {
+    /// A header that every record has is not there.
+    #[error("header {0} is missing")]
+    Missing(&'static str),
+    /// It is there and can't be read.
+    #[error("header {0} has the wrong form")]
+    Form(&'static str),
+}
+
+const HTTP_PREFIX: &str = "http-";
+
+impl RawHeaders {
+    /// As name and value, in a fixed order; absent ones are left out.
+    #[must_use]
+    pub fn to_pairs(&self) -> Vec<(Cow<'static, str>, Cow<'_, str>)> {
+        let mut pairs: Vec<(Cow<'static, str>, Cow<'_, str>)> = vec![
+            ("receipt-id".into(), self.receipt_id.to_string().into()),
+            ("tenant".into(), self.tenant.as_str().into()),
+            ("provider".into(), self.provider.as_str().into()),
+            ("endpoint".into(), self.endpoint.as_str().into()),
+            ("received-at".into(), self.received_at.to_string().into()),
+            ("verdict".into(), self.verdict.as_str().into()),
+            ("assurance".into(), self.assurance.as_str().into()),
+            ("pii".into(), self.pii.as_str().into()),
+            ("body-sha256".into(), self.body_sha256.as_str().into()),
+            ("body-bytes".into(), self.body_bytes.to_string().into()),
+            ("spooled".into(), if self.spooled { "true" } else { "false" }.into()),
+        ];
+        let optional = [
+            ("signature-scheme", &self.signature_scheme),
+            ("secret-id", &self.secret_id),
+            ("content-type", &self.content_type),
+            ("timezone", &self.timezone),
+            ("currency", &self.currency),
+            ("service", &self.service),
+            ("body-ref", &self.body_ref),
+            ("traceparent", &self.traceparent),
+            ("replay-id", &self.replay_id),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                pairs.push((name.into(), value.as_str().into()));
+            }
+        }
+        for (name, value) in &self.http {
+            pairs.push((format!("{HTTP_PREFIX}{name}").into(), value.as_str().into()));
+        }
+        pairs
+    }
+
+    /// Reads headers back; unknown ones are ignored, so that a newer ingest can add some.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`] names the first header that is missing or unreadable.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, InvalidHeader> {
+        let mut found = Found::default();
+        for (name, value) in pairs {
+            if let Ok(value) = std::str::from_utf8(value) {
+                found.0.push((name, value));
+            }
+        }
+        Ok(Self {
+            receipt_id: found.parsed("receipt-id", |v| v.parse().ok())?,
+            tenant: found.parsed("tenant", |v| TenantId::new(v).ok())?,
+            provider: found.parsed("provider", Provider::parse)?,
+            endpoint: found.parsed("endpoint", |v| EndpointId::new(v).ok())?,
+            received_at: found.parsed("received-at", |v| v.parse().ok())?,
+            verdict: found.parsed("verdict", Verdict::parse)?,
+            assurance: found.parsed("assurance", Assurance::parse)?,
+            pii: found.parsed("pii", PiiRule::parse)?,
+            body_sha256: found.parsed("body-sha256", |v| Some(v.to_owned()))?,
+            body_bytes: found.parsed("body-bytes", |v| v.parse().ok())?,
+            spooled: found.get("spooled") == Some("true"),
+            signature_scheme: found.owned("signature-scheme"),
+            secret_id: found.owned("secret-id"),
+            content_type: found.owned("content-type"),
+            timezone: found.owned("timezone"),
+            currency: found.owned("currency"),
+            service: found.owned("service"),
+            body_ref: found.owned("body-ref"),
+            traceparent: found.owned("traceparent"),
+            replay_id: found.owned("replay-id"),
+            http: found
+                .0
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix(HTTP_PREFIX)?, *value)))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        })
+    }
+}
+
+/// The headers of one record; there are about twenty, so a walk beats a map.
+#[derive(Default)]
+struct Found<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Found<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
+    }
+
+    fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, InvalidHeader> {
+        let value = self.get(name).ok_or(InvalidHeader::Missing(name))?;
+        parse(value).ok_or(InvalidHeader::Form(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers() -> RawHeaders {
+        RawHeaders {
+            receipt_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            tenant: TenantId::new("acme").unwrap(),
+            provider: Provider::Lalamove,
+            endpoint: EndpointId::new("acme-hk").unwrap(),
+            received_at: Micros(1_650_553_157_000_001),
+            verdict: Verdict::Verified,
+            assurance: Assurance::BodySigned,
+            signature_scheme: Some("data-raw".into()),
+            secret_id: Some("2026-11".into()),
+            content_type: None,
+            timezone: Some("Asia/Hong_Kong".into()),
+            currency: Some("HKD".into()),
+            service: None,
+            pii: PiiRule::Pseudonymise,
+            body_sha256: "00".repeat(32),
+            body_bytes: 12,
+            spooled: false,
+            body_ref: None,
+            traceparent: None,
+            replay_id: None,
+            http: vec![("x-signature".into(), "abc".into())],
+        }
+    }
+
+    fn read(pairs: &[(Cow<'static, str>, Cow<'_, str>)]) -> Result<RawHeaders, InvalidHeader> {
+        RawHeaders::from_pairs(pairs.iter().map(|(n, v)| (n.as_ref(), v.as_bytes())))
+    }
+
+    #[test]
+    fn headers_read_back_as_written() {
+        assert_eq!(read(&headers().to_pairs()), Ok(headers()));
+    }
+
+    #[test]
+    fn a_missing_or_broken_header_is_named() {
+        let headers = headers();
+        let without: Vec<_> =
+            headers.to_pairs().into_iter().filter(|(name, _)| name != "tenant").collect();
+        assert_eq!(read(&without), Err(InvalidHeader::Missing("tenant")));
+        let broken: Vec<_> = headers
+            .to_pairs()
+            .into_iter()
+            .map(|(n, v)| if n == "verdict" { (n, "maybe".into()) } else { (n, v) })
+            .collect();
+        assert_eq!(read(&broken), Err(InvalidHeader::Form("verdict")));
+    }
+}
