@@ -1,0 +1,211 @@
+//! Consume, transform, produce, commit: one Kafka transaction over input offsets, outputs and state.
+//!
+//! One OS thread owns the consumer and its transactional producer; the stage runs on it and needs
+//! no lock. A transaction is closed when the input is idle, by time, by number or by bytes, and
+//! before partitions are given up. Its effects live in the stage's overlay until the commit
+//! succeeded: an abort drops the overlay and reads the same input again; an outcome that nobody
+//! knows (a broken connection at commit) throws the producer away and loads the state anew.
+
+mod worker;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+pub use worker::{Options, run};
+
+/// One record of an input topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// Full topic name.
+    pub topic: &'a str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// The record's timestamp (creation or log append, as the topic is set up), milliseconds.
+    pub timestamp_ms: i64,
+    /// Key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// Value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Headers in order.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// One record to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Full topic name.
+    pub topic: Arc<str>,
+    /// Where it must go; `None` leaves it to murmur2 of the key.
+    pub partition: Option<i32>,
+    /// Key.
+    pub key: Vec<u8>,
+    /// Value; `None` writes a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Collects what a stage wants written in the current transaction.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    pending: Vec<Output>,
+}
+
+impl Outgoing {
+    /// Adds a record to the transaction.
+    pub fn send(&mut self, output: Output) {
+        self.pending.push(output);
+    }
+
+    /// What was added and not yet taken; for tests of stages.
+    pub fn take(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.pending)
+    }
+}
+
+/// Why a stage can't go on with a record.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Temporary: abort, rewind, wait, come again.
+    #[error("{0}")]
+    Retry(String),
+    /// We are wrong or misconfigured: end the process.
+    #[error(transparent)]
+    Stop(anyhow::Error),
+}
+
+/// What a service does with its records. All calls come from one thread.
+pub trait Stage {
+    /// These are now all the partitions of this worker; load their state. May block.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn assigned(&mut self, partitions: &[i32]) -> Result<(), Failure>;
+
+    /// They belong to somebody else from now on; forget their state, committed or not.
+    fn revoked(&mut self, partitions: &[i32]);
+
+    /// One input record.
+    ///
+    /// # Errors
+    /// [`Failure`]; a bad record is not a failure but an output to the set-aside topic.
+    fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure>;
+
+    /// Everything appended to the partition before `now_ms` was handed out.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn advance(
+        &mut self,
+        _partition: i32,
+        _now_ms: i64,
+        _out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// When [`Stage::advance`] is next wanted, in the time of the partition's records.
+    fn deadline_ms(&self, _partition: i32) -> Option<i64> {
+        None
+    }
+
+    /// The last outputs of the transaction.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn before_commit(&mut self, _out: &mut Outgoing) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The transaction is in the log: merge the overlay.
+    fn committed(&mut self) {}
+
+    /// The transaction never happened: drop the overlay.
+    fn discarded(&mut self) {}
+}
+
+/// Next offset to read, by topic and partition.
+pub(crate) type Positions = std::collections::BTreeMap<(Arc<str>, i32), i64>;
+
+/// What a poll brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// A record was handed to the callback.
+    Record,
+    /// Nothing within the wait.
+    Idle,
+    /// Something without effect, such as an end of partition.
+    Event,
+    /// The group gives us these partitions, and only these.
+    Assigned(Vec<i32>),
+    /// The group takes all partitions; `lost` means that it has done so already.
+    Revoked { lost: bool },
+}
+
+/// Why a call to Kafka did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    /// The transaction can be aborted and the input read again.
+    #[error("{0}")]
+    Abort(String),
+    /// Nobody knows whether the transaction happened.
+    #[error("{0}")]
+    Unknown(String),
+    /// Another process took our place, or the cluster refuses us.
+    #[error("{0}")]
+    Stop(String),
+}
+
+/// Kafka as narrow as the loop needs it, so that a fake can fail at each call.
+pub(crate) trait Log {
+    /// Hands at most one record to `on_record`, or reports what else happened.
+    fn poll(
+        &mut self,
+        wait: Duration,
+        on_record: &mut dyn FnMut(&Incoming<'_>),
+    ) -> Result<Polled, LogError>;
+
+    /// Reads the committed positions of the partitions about to be taken up; waits for transactions
+    /// that still hold some of them. Must come before state is loaded.
+    fn load_positions(&mut self, partitions: &[i32]) -> Result<(), LogError>;
+
+    /// Starts fetching at the loaded positions.
+    fn take_up(&mut self) -> Result<(), LogError>;
+
+    /// Stops fetching and lets the group go on.
+    fn give_up(&mut self) -> Result<(), LogError>;
+
+    /// Opens a transaction.
+    fn begin(&mut self) -> Result<(), LogError>;
+
+    /// Queues one record of the open transaction.
+    fn send(&mut self, output: &Output) -> Result<(), LogError>;
+
+    /// Waits until all is delivered, adds the positions, commits.
+    fn commit(&mut self, positions: &Positions) -> Result<(), LogError>;
+
+    /// Aborts the open transaction.
+    fn abort(&mut self) -> Result<(), LogError>;
+
+    /// Moves fetching back to the committed positions.
+    fn rewind(&mut self) -> Result<(), LogError>;
+
+    /// Throws the producer away and makes a new one; what was open is then decided.
+    fn renew(&mut self) -> Result<(), LogError>;
+
+    /// The primary topic's position that a commit on behalf of a partition must repeat.
+    fn position(&self, partition: i32) -> Option<((Arc<str>, i32), i64)>;
+
+    /// Whether everything appended to the partition before some instant at or after `wanted_ms`
+    /// was handed out; then that instant.
+    fn caught_up(&mut self, partition: i32, wanted_ms: i64) -> Result<Option<i64>, LogError>;
+
+    /// How long a failing caller should wait is its own matter; this is how long a call may last.
+    fn close(&mut self);
+}

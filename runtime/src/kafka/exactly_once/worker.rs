@@ -1,0 +1,435 @@
+//! The loop itself: when a transaction opens, closes, and what follows a failure.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Failure, Log, LogError, Outgoing, Polled, Positions, Stage};
+use crate::{
+    backoff::Backoff, clock::SharedClock, health, kafka::log::KafkaLog, service::Context,
+    settings::KafkaSettings, shutdown::Shutdown,
+};
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names metrics, threads and health: `normalizer`.
+    pub name: &'static str,
+    /// Brokers.
+    pub kafka: KafkaSettings,
+    /// Consumer group.
+    pub group: String,
+    /// Stable slot name; names the static member and the transactional id.
+    pub instance: String,
+    /// The topic whose partitions the group shares out.
+    pub primary: String,
+    /// Topics with as many partitions, read along with the primary's.
+    pub companions: Vec<String>,
+    /// The stage wants [`Stage::advance`]; costs statistics ten times a second.
+    pub tracks_time: bool,
+}
+
+/// A transaction closes at the first of these.
+const RECORDS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// With more input at hand: worth a longer transaction.
+const OPEN_WITH_LAG: Duration = Duration::from_millis(200);
+/// Input went idle: what came together leaves together.
+const OPEN_IDLE: Duration = Duration::from_millis(25);
+const IDLE_POLL: Duration = Duration::from_millis(50);
+/// How often deadlines of partitions are looked at.
+const TIME_STEP: Duration = Duration::from_millis(20);
+
+/// Runs a stage until shutdown: drains, commits and returns.
+///
+/// # Errors
+/// When the stage or Kafka says that going on is wrong.
+pub fn run<S: Stage>(options: &Options, stage: &mut S, context: &Context) -> anyhow::Result<()> {
+    let metrics = Metrics::new(options.name, &context.metrics)?;
+    let health = context.health.part(options.name);
+    health.not_ready("not yet a member of its group");
+    let mut log = KafkaLog::connect(options, context.clock.clone())?;
+    let mut worker = Worker::new(&mut log, stage, context.clock.clone(), metrics);
+    worker.health = Some(health);
+    let result = worker.run(&context.shutdown);
+    log.close();
+    result
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
+    records: prometheus::IntCounter,
+    committed: prometheus::IntCounter,
+    aborted: prometheus::IntCounter,
+    renewed: prometheus::IntCounter,
+}
+
+impl Metrics {
+    pub(super) fn new(name: &str, registry: &prometheus::Registry) -> anyhow::Result<Self> {
+        // A service may run several workers (`normalizer`, `normalizer-overflow`): one name, a label.
+        let service = name.split('-').next().unwrap_or(name);
+        let counter = |what: &str, help: &str| -> anyhow::Result<prometheus::IntCounter> {
+            let opts = prometheus::Opts::new(format!("waybill_{service}_{what}"), help)
+                .const_label("worker", name);
+            let counter = prometheus::IntCounter::with_opts(opts)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        Ok(Self {
+            records: counter("input_records_total", "records of committed transactions")?,
+            committed: counter("transactions_committed_total", "transactions committed")?,
+            aborted: counter("transactions_aborted_total", "transactions aborted and read again")?,
+            renewed: counter("producers_renewed_total", "producers replaced after a failure")?,
+        })
+    }
+}
+
+struct Open {
+    since: Instant,
+    records: usize,
+    bytes: usize,
+    went_idle: bool,
+    begun: bool,
+    positions: Positions,
+}
+
+impl Open {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            records: 0,
+            bytes: 0,
+            went_idle: false,
+            begun: false,
+            positions: Positions::new(),
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        let limit = if self.went_idle { OPEN_IDLE } else { OPEN_WITH_LAG };
+        limit.saturating_sub(self.since.elapsed())
+    }
+
+    fn is_full(&self) -> bool {
+        self.records >= RECORDS_MAX || self.bytes >= BYTES_MAX || self.time_left().is_zero()
+    }
+}
+
+/// What went wrong in one turn.
+#[derive(Debug)]
+enum Trouble {
+    Abort(String),
+    Renew(String),
+    Stop(anyhow::Error),
+}
+
+impl From<LogError> for Trouble {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Abort(why) => Self::Abort(why),
+            LogError::Unknown(why) => Self::Renew(why),
+            LogError::Stop(why) => Self::Stop(anyhow::anyhow!(why)),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Retry(why) => Self::Abort(why),
+            Failure::Stop(error) => Self::Stop(error),
+        }
+    }
+}
+
+pub(super) struct Worker<'a, L, S> {
+    log: &'a mut L,
+    stage: &'a mut S,
+    clock: SharedClock,
+    metrics: Metrics,
+    pub(super) health: Option<health::Part>,
+    out: Outgoing,
+    open: Option<Open>,
+    owned: BTreeSet<i32>,
+    /// Assigned and not yet taken up: loading failed and is tried again.
+    wanted: Option<Vec<i32>>,
+    time_looked_at: Instant,
+    backoff: Backoff,
+    /// Names of the input topics, so that a record's position costs no allocation.
+    topics: Vec<Arc<str>>,
+}
+
+impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
+    pub(super) fn new(
+        log: &'a mut L,
+        stage: &'a mut S,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            log,
+            stage,
+            clock,
+            metrics,
+            health: None,
+            out: Outgoing::default(),
+            open: None,
+            owned: BTreeSet::new(),
+            wanted: None,
+            time_looked_at: Instant::now(),
+            backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
+            topics: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        while !shutdown.is_requested() {
+            if let Err(trouble) = self.turn() {
+                self.recover(trouble, shutdown)?;
+            }
+        }
+        // What is open was consumed already: it leaves with us.
+        match self.commit() {
+            Ok(()) => Ok(()),
+            Err(Trouble::Stop(error)) => Err(error),
+            Err(Trouble::Abort(why) | Trouble::Renew(why)) => {
+                tracing::warn!(%why, "last transaction not committed, its input will be read again");
+                self.stage.discarded();
+                Ok(())
+            }
+        }
+    }
+
+    /// One step: poll, decide, and commit when it is time.
+    fn turn(&mut self) -> Result<(), Trouble> {
+        if let Some(partitions) = self.wanted.clone() {
+            self.take_up(&partitions)?;
+        }
+        let wait = self.open.as_ref().map_or(IDLE_POLL, |open| {
+            // The first idle poll comes back at once, so that idleness is seen.
+            if open.went_idle { open.time_left() } else { Duration::ZERO }
+        });
+        match self.poll(wait)? {
+            Polled::Record | Polled::Event => {}
+            Polled::Idle => {
+                if let Some(open) = &mut self.open {
+                    open.went_idle = true;
+                }
+            }
+            Polled::Assigned(partitions) => {
+                self.commit()?;
+                self.wanted = Some(partitions);
+            }
+            Polled::Revoked { lost } => self.give_up(lost)?,
+        }
+        self.advance_time()?;
+        if self.open.as_ref().is_some_and(Open::is_full) {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
+        let mut outcome = Ok(());
+        let (stage, out, open, topics) =
+            (&mut *self.stage, &mut self.out, &mut self.open, &mut self.topics);
+        let polled = self.log.poll(wait, &mut |record| {
+            let open = open.get_or_insert_with(Open::new);
+            open.records += 1;
+            open.bytes += record.value.map_or(0, <[u8]>::len);
+            let topic = interned(topics, record.topic);
+            open.positions.insert((topic, record.partition), record.offset + 1);
+            outcome = stage.record(record, out);
+        })?;
+        outcome?;
+        self.flush()?;
+        Ok(polled)
+    }
+
+    /// Hands what the stage wants written to the producer.
+    fn flush(&mut self) -> Result<(), Trouble> {
+        if self.out.pending.is_empty() {
+            return Ok(());
+        }
+        let open = self.open.get_or_insert_with(Open::new);
+        if !open.begun {
+            self.log.begin()?;
+            open.begun = true;
+        }
+        for output in self.out.pending.drain(..) {
+            open.bytes += output.value.as_ref().map_or(0, Vec::len);
+            self.log.send(&output)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the time of partitions that wait for it and are known to be caught up.
+    fn advance_time(&mut self) -> Result<(), Trouble> {
+        if self.time_looked_at.elapsed() < TIME_STEP || self.wanted.is_some() {
+            return Ok(());
+        }
+        self.time_looked_at = Instant::now();
+        let now_ms = self.clock.now_ms();
+        let owned: Vec<i32> = self.owned.iter().copied().collect();
+        for partition in owned {
+            let Some(wanted_ms) = self.stage.deadline_ms(partition).filter(|at| *at <= now_ms)
+            else {
+                continue;
+            };
+            if let Some(reached_ms) = self.log.caught_up(partition, wanted_ms)? {
+                let open = self.open.get_or_insert_with(Open::new);
+                // Repeating the position carries the fence: a stale owner's commit is refused.
+                if let Some((place, offset)) = self.log.position(partition) {
+                    open.positions.entry(place).or_insert(offset);
+                }
+                self.stage.advance(partition, reached_ms, &mut self.out)?;
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Trouble> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        self.stage.before_commit(&mut self.out)?;
+        self.flush()?;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if !open.begun {
+            self.log.begin()?;
+            open.begun = true;
+        }
+        self.log.commit(&open.positions)?;
+        self.metrics.committed.inc();
+        self.metrics.records.inc_by(u64::try_from(open.records).unwrap_or(0));
+        self.open = None;
+        self.stage.committed();
+        self.backoff.reset();
+        Ok(())
+    }
+
+    /// Positions first, state second: a predecessor's commit that is still under way is then in both.
+    fn take_up(&mut self, partitions: &[i32]) -> Result<(), Trouble> {
+        self.log.load_positions(partitions)?;
+        self.stage.revoked(&self.owned.iter().copied().collect::<Vec<_>>());
+        self.owned.clear();
+        self.stage.assigned(partitions)?;
+        self.owned = partitions.iter().copied().collect();
+        self.log.take_up()?;
+        self.wanted = None;
+        if let Some(health) = &self.health {
+            health.ready();
+        }
+        tracing::info!(partitions = partitions.len(), "partitions taken up");
+        Ok(())
+    }
+
+    fn give_up(&mut self, lost: bool) -> Result<(), Trouble> {
+        if lost {
+            self.abort()?;
+        } else if let Err(trouble) = self.commit() {
+            match trouble {
+                Trouble::Abort(why) => {
+                    tracing::warn!(%why, "transaction aborted while giving partitions up");
+                    self.abort()?;
+                }
+                Trouble::Renew(_) | Trouble::Stop(_) => {
+                    self.forget();
+                    self.log.give_up()?;
+                    return Err(trouble);
+                }
+            }
+        }
+        self.forget();
+        self.log.give_up()?;
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        let owned: Vec<i32> = std::mem::take(&mut self.owned).into_iter().collect();
+        self.stage.revoked(&owned);
+        self.wanted = None;
+    }
+
+    /// Ends the open transaction without effect.
+    fn abort(&mut self) -> Result<(), Trouble> {
+        self.out.pending.clear();
+        self.stage.discarded();
+        if let Some(open) = self.open.take()
+            && open.begun
+        {
+            self.metrics.aborted.inc();
+            self.log.abort()?;
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self, trouble: Trouble, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let renew = match trouble {
+            Trouble::Stop(error) => {
+                // The producer's end aborts what is open; the successor's init would as well.
+                self.stage.discarded();
+                return Err(error);
+            }
+            Trouble::Abort(why) => {
+                tracing::warn!(%why, "transaction aborted, its input is read again");
+                match self.abort() {
+                    Ok(()) => self.log.rewind().is_err(),
+                    Err(Trouble::Stop(error)) => return Err(error),
+                    Err(Trouble::Abort(_) | Trouble::Renew(_)) => true,
+                }
+            }
+            Trouble::Renew(why) => {
+                tracing::warn!(%why, "outcome of a transaction is not known, state is loaded anew");
+                true
+            }
+        };
+        wait(self.backoff.next(), shutdown);
+        if renew {
+            self.renew(shutdown)?;
+        }
+        Ok(())
+    }
+
+    /// A new producer decides what was open; then positions and state come from the log again.
+    fn renew(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        self.out.pending.clear();
+        self.open = None;
+        self.stage.discarded();
+        while !shutdown.is_requested() {
+            self.metrics.renewed.inc();
+            match self.log.renew() {
+                Ok(()) => break,
+                Err(LogError::Stop(why)) => return Err(anyhow::anyhow!(why)),
+                Err(LogError::Abort(why) | LogError::Unknown(why)) => {
+                    tracing::warn!(%why, "no new producer yet");
+                    wait(self.backoff.next(), shutdown);
+                }
+            }
+        }
+        if !self.owned.is_empty() {
+            self.wanted = Some(self.owned.iter().copied().collect());
+        }
+        Ok(())
+    }
+}
+
+fn interned(topics: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = topics.iter().find(|known| known.as_ref() == name) {
+        return known.clone();
+    }
+    let name: Arc<str> = Arc::from(name);
+    topics.push(name.clone());
+    name
+}
+
+/// Waits, but no longer than until shutdown is asked for.
+fn wait(duration: Duration, shutdown: &Shutdown) {
+    let until = Instant::now() + duration;
+    while !shutdown.is_requested() && Instant::now() < until {
+        std::thread::park_timeout(Duration::from_millis(10).min(duration));
+    }
+}

@@ -1,0 +1,304 @@
+//! The loop's Kafka: one group member for the primary topic, readers for companions, one
+//! transactional producer. Blocking; owned by one thread.
+
+mod consumer;
+mod producer;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    topic_partition_list::{Offset, TopicPartitionList},
+};
+
+use self::{
+    consumer::{Event, Member},
+    producer::Transactions,
+};
+use super::{
+    caught_up::{CaughtUp, Ends, Step},
+    config::assigned_consumer_config,
+    exactly_once::{Incoming, Log, LogError, Options, Output, Polled, Positions},
+};
+use crate::clock::SharedClock;
+
+/// How long a question to the brokers may take before it is asked again.
+const ASK: Duration = Duration::from_secs(10);
+
+/// How often the ends of a partition are asked for, at most.
+const ENDS_EVERY: Duration = Duration::from_millis(50);
+
+pub(crate) struct KafkaLog {
+    primary: Arc<str>,
+    companions: Vec<Arc<str>>,
+    member: Member,
+    companion: Option<BaseConsumer>,
+    /// Sees the high watermark where the member sees the last stable offset.
+    uncommitted: Option<BaseConsumer>,
+    producer: Transactions,
+    /// Committed positions of everything that is owned.
+    committed: Positions,
+    caught_up: CaughtUp,
+    ends_asked: BTreeMap<i32, Instant>,
+    clock: SharedClock,
+}
+
+impl KafkaLog {
+    pub(crate) fn connect(options: &Options, clock: SharedClock) -> anyhow::Result<Self> {
+        let companion = if options.companions.is_empty() {
+            None
+        } else {
+            Some(assigned_consumer_config(&options.kafka, &options.group).create()?)
+        };
+        let uncommitted = if options.tracks_time {
+            let mut config = assigned_consumer_config(&options.kafka, &options.group);
+            config.set("isolation.level", "read_uncommitted");
+            Some(config.create()?)
+        } else {
+            None
+        };
+        let id = format!("{}-{}", options.group, options.instance);
+        Ok(Self {
+            primary: Arc::from(options.primary.as_str()),
+            companions: options.companions.iter().map(|name| Arc::from(name.as_str())).collect(),
+            producer: Transactions::connect(&options.kafka, &id)?,
+            member: Member::join(options)?,
+            companion,
+            uncommitted,
+            committed: Positions::new(),
+            caught_up: CaughtUp::default(),
+            ends_asked: BTreeMap::new(),
+            clock,
+        })
+    }
+
+    fn assignment(&self, of_primary: bool) -> Result<TopicPartitionList, LogError> {
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), offset) in &self.committed {
+            if (*topic == self.primary) == of_primary {
+                let offset = if *offset < 0 { Offset::Beginning } else { Offset::Offset(*offset) };
+                list.add_partition_offset(topic, *partition, offset).map_err(|e| again(&e))?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// (Re)assigns everything at the committed positions; what was fetched beyond them is dropped.
+    fn assign(&mut self) -> Result<(), LogError> {
+        self.caught_up.clear();
+        self.ends_asked.clear();
+        self.member.consumer.assign(&self.assignment(true)?).map_err(|e| again(&e))?;
+        if let Some(companion) = &self.companion {
+            companion.assign(&self.assignment(false)?).map_err(|e| again(&e))?;
+        }
+        Ok(())
+    }
+
+    fn ends(&self, partition: i32) -> Result<Option<Ends>, LogError> {
+        let Some(uncommitted) = &self.uncommitted else { return Ok(None) };
+        let end = |consumer: &dyn Fn() -> Result<(i64, i64), KafkaError>| match consumer() {
+            Ok((_, end)) => Some(end),
+            Err(error) => {
+                tracing::debug!(%error, partition, "ends of a partition not known");
+                None
+            }
+        };
+        // The high watermark first: the last stable offset must then reach what it was.
+        let high = end(&|| uncommitted.fetch_watermarks(&self.primary, partition, ASK));
+        let stable = end(&|| self.member.consumer.fetch_watermarks(&self.primary, partition, ASK));
+        Ok(high
+            .zip(stable)
+            .map(|(high_watermark, last_stable)| Ends { high_watermark, last_stable }))
+    }
+}
+
+pub(super) fn again(error: &KafkaError) -> LogError {
+    LogError::Abort(error.to_string())
+}
+
+/// Hands one message on, headers included.
+fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incoming<'_>)) {
+    use rdkafka::message::Headers;
+    let headers: Vec<(&str, &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|h| (h.key, h.value.unwrap_or_default())).collect()
+    });
+    on_record(&Incoming {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
+        key: message.key(),
+        value: message.payload(),
+        headers: &headers,
+    });
+}
+
+/// An error that a consumer reports instead of a record.
+fn consumed(error: &KafkaError) -> Result<Polled, LogError> {
+    match error {
+        KafkaError::PartitionEOF(_) => Ok(Polled::Event),
+        KafkaError::MessageConsumptionFatal(code) => Err(LogError::Stop(format!(
+            "the consumer was ended by the cluster: {code}; is another process running with the \
+             same instance id?"
+        ))),
+        other => {
+            // Brokers away, a leader that moves: librdkafka keeps trying, records will come.
+            tracing::warn!(error = %other, "consumer");
+            Ok(Polled::Event)
+        }
+    }
+}
+
+impl Log for KafkaLog {
+    fn poll(
+        &mut self,
+        wait: Duration,
+        on_record: &mut dyn FnMut(&Incoming<'_>),
+    ) -> Result<Polled, LogError> {
+        if let Some(companion) = &self.companion {
+            match companion.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    hand_over(&message, on_record);
+                    return Ok(Polled::Record);
+                }
+                Some(Err(error)) => {
+                    consumed(&error)?;
+                }
+                None => {}
+            }
+        }
+        let polled = match self.member.consumer.poll(wait) {
+            Some(Ok(message)) => {
+                hand_over(&message, on_record);
+                Ok(Polled::Record)
+            }
+            Some(Err(error)) => consumed(&error),
+            None => Ok(Polled::Idle),
+        };
+        match &polled {
+            Ok(Polled::Idle) => self.caught_up.drained(),
+            _ => self.caught_up.handed_out(),
+        }
+        // The record, if there was one, is in the open transaction before its partition is left.
+        match self.member.take_event() {
+            Some(Event::Fetched(fetched)) => {
+                for (partition, fetched) in fetched {
+                    self.caught_up.fetched(partition, fetched);
+                }
+                polled
+            }
+            Some(Event::Assigned(partitions)) => Ok(Polled::Assigned(partitions)),
+            Some(Event::Revoked) => {
+                Ok(Polled::Revoked { lost: self.member.consumer.assignment_lost() })
+            }
+            None => polled,
+        }
+    }
+
+    fn load_positions(&mut self, partitions: &[i32]) -> Result<(), LogError> {
+        let mut wanted = TopicPartitionList::new();
+        for topic in std::iter::once(&self.primary).chain(&self.companions) {
+            for partition in partitions {
+                wanted.add_partition(topic, *partition);
+            }
+        }
+        self.committed.clear();
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let found =
+            self.member.consumer.committed_offsets(wanted, ASK).map_err(|error| again(&error))?;
+        for element in found.elements() {
+            element.error().map_err(|error| again(&error))?;
+            let offset = element.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(-1);
+            self.committed.insert((Arc::from(element.topic()), element.partition()), offset);
+        }
+        Ok(())
+    }
+
+    fn take_up(&mut self) -> Result<(), LogError> {
+        self.assign()
+    }
+
+    fn give_up(&mut self) -> Result<(), LogError> {
+        self.committed.clear();
+        self.caught_up.clear();
+        if let Some(companion) = &self.companion {
+            companion.unassign().map_err(|error| again(&error))?;
+        }
+        self.member.consumer.unassign().map_err(|error| again(&error))
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.producer.begin()
+    }
+
+    fn send(&mut self, output: &Output) -> Result<(), LogError> {
+        self.producer.send(output)
+    }
+
+    fn commit(&mut self, positions: &Positions) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), offset) in positions {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| again(&error))?;
+        }
+        let metadata = || self.member.consumer.group_metadata();
+        self.producer.commit(&list, &metadata)?;
+        for (place, offset) in positions {
+            self.committed.insert(place.clone(), *offset);
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        self.producer.abort()
+    }
+
+    fn rewind(&mut self) -> Result<(), LogError> {
+        if self.committed.is_empty() {
+            return Ok(());
+        }
+        self.assign()
+    }
+
+    fn renew(&mut self) -> Result<(), LogError> {
+        self.producer.renew()
+    }
+
+    fn position(&self, partition: i32) -> Option<((Arc<str>, i32), i64)> {
+        let place = (self.primary.clone(), partition);
+        let offset = self.committed.get(&place).copied().filter(|offset| *offset >= 0)?;
+        Some((place, offset))
+    }
+
+    fn caught_up(&mut self, partition: i32, wanted_ms: i64) -> Result<Option<i64>, LogError> {
+        match self.caught_up.step(partition, wanted_ms) {
+            Step::Advance(reached_ms) => return Ok(Some(reached_ms)),
+            Step::Wait => return Ok(None),
+            Step::AskEnds => {}
+        }
+        let asked = self.ends_asked.get(&partition);
+        if asked.is_some_and(|at| at.elapsed() < ENDS_EVERY) {
+            return Ok(None);
+        }
+        self.ends_asked.insert(partition, Instant::now());
+        let sampled_ms = self.clock.now_ms();
+        if let Some(ends) = self.ends(partition)? {
+            self.caught_up.target(partition, ends, sampled_ms);
+        }
+        match self.caught_up.step(partition, wanted_ms) {
+            Step::Advance(reached_ms) => Ok(Some(reached_ms)),
+            Step::Wait | Step::AskEnds => Ok(None),
+        }
+    }
+
+    fn close(&mut self) {
+        self.member.closing();
+    }
+}

@@ -1,0 +1,129 @@
+//! The member of the group. Rebalances are only noted inside librdkafka's callback; the loop takes
+//! partitions up and gives them up afterwards, in plain sight, with its transaction in hand.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Statistics, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    types::RDKafkaRespErr,
+    util::Timeout,
+};
+
+use crate::kafka::{caught_up::Fetched, config::consumer_config, exactly_once::Options};
+
+/// What librdkafka told us while it was polled.
+#[derive(Debug)]
+pub(super) enum Event {
+    Assigned(Vec<i32>),
+    Revoked,
+    Fetched(Vec<(i32, Fetched)>),
+}
+
+#[derive(Debug)]
+pub(super) struct Context {
+    primary: String,
+    events: Mutex<VecDeque<Event>>,
+    closing: AtomicBool,
+}
+
+impl Context {
+    fn push(&self, event: Event) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // Statistics that nobody took yet are outdated by newer ones.
+        if matches!(event, Event::Fetched(_)) {
+            events.retain(|waiting| !matches!(waiting, Event::Fetched(_)));
+        }
+        events.push_back(event);
+    }
+}
+
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        let Some(topic) = statistics.topics.get(&self.primary) else { return };
+        let fetched = topic
+            .partitions
+            .values()
+            .filter(|p| p.partition >= 0)
+            .map(|p| {
+                let queued = u64::try_from(p.fetchq_cnt).unwrap_or(0);
+                (p.partition, Fetched { eof_offset: p.eof_offset, queued })
+            })
+            .collect();
+        self.push(Event::Fetched(fetched));
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Acquire) {
+            // Nobody polls for us any more: answer at once, or closing never ends.
+            if let Err(error) = consumer.unassign() {
+                tracing::warn!(%error, "partitions not given up while closing");
+            }
+        } else if assigned {
+            let partitions = partitions.elements().iter().map(|e| e.partition()).collect();
+            self.push(Event::Assigned(partitions));
+        } else {
+            self.push(Event::Revoked);
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> Timeout {
+        Timeout::After(Duration::from_millis(50))
+    }
+}
+
+pub(super) struct Member {
+    pub(super) consumer: BaseConsumer<Context>,
+}
+
+impl Member {
+    pub(super) fn join(options: &Options) -> anyhow::Result<Self> {
+        let instance = format!("{}-{}", options.group, options.instance);
+        let mut config = consumer_config(&options.kafka, &options.group, &instance);
+        if options.tracks_time {
+            config.set("statistics.interval.ms", "100");
+        }
+        let context = Context {
+            primary: options.primary.clone(),
+            events: Mutex::default(),
+            closing: AtomicBool::new(false),
+        };
+        let consumer: BaseConsumer<Context> = config.create_with_context(context)?;
+        consumer.subscribe(&[&options.primary])?;
+        Ok(Self { consumer })
+    }
+
+    pub(super) fn take_event(&self) -> Option<Event> {
+        let context = self.consumer.client().context();
+        context.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    pub(super) fn closing(&self) {
+        self.consumer.client().context().closing.store(true, Ordering::Release);
+        // A rebalance that was noted and never answered would keep the group waiting.
+        if let Err(error) = self.consumer.unassign() {
+            tracing::warn!(%error, "partitions not given up while closing");
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.closing();
+    }
+}
