@@ -2,15 +2,11 @@
 //!
 //! Values are framed as Confluent's tools expect: 0x00, the schema id (4 bytes, big endian), the
 //! datum. Readers decode by the writer's schema; what a newer writer added is ignored, and what it
-//! left out comes from serde defaults. A reader schema is never given: `read_deser` panics with one.
+//! left out comes from serde defaults. `read_deser` never meets a reader schema: it panics with one.
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use apache_avro::{
-    Schema,
-    reader::datum::GenericDatumReader,
-    writer::datum::GenericDatumWriter,
-};
+use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The records that cross a topic as Avro.
@@ -28,8 +24,12 @@ pub enum Record {
 
 impl Record {
     /// All of them.
-    pub const ALL: &'static [Record] =
-        &[Self::DeliveryEvent, Self::OrderedEvent, Self::Order, Self::SetAside];
+    pub const ALL: &'static [Record] = &[
+        Self::DeliveryEvent,
+        Self::OrderedEvent,
+        Self::Order,
+        Self::SetAside,
+    ];
 
     /// The text of the newest released schema.
     #[must_use]
@@ -44,8 +44,13 @@ impl Record {
 
     fn schema(self) -> &'static Result<Schema, apache_avro::Error> {
         static SCHEMAS: LazyLock<[Result<Schema, apache_avro::Error>; 4]> = LazyLock::new(|| {
-            [Record::DeliveryEvent, Record::OrderedEvent, Record::Order, Record::SetAside]
-                .map(|record| Schema::parse_str(record.schema_text()))
+            [
+                Record::DeliveryEvent,
+                Record::OrderedEvent,
+                Record::Order,
+                Record::SetAside,
+            ]
+            .map(|record| Schema::parse_str(record.schema_text()))
         });
         let [delivery_event, ordered_event, order, set_aside] = &*SCHEMAS;
         match self {
@@ -82,7 +87,10 @@ fn not_avro(error: &apache_avro::Error) -> AvroError {
 }
 
 /// Writes one kind of record with one registry id; holds the resolved schema.
-#[expect(missing_debug_implementations, reason = "the writer of apache-avro has none")]
+#[expect(
+    missing_debug_implementations,
+    reason = "the writer of apache-avro has none"
+)]
 pub struct Encoder {
     writer: GenericDatumWriter<'static>,
     schema_id: u32,
@@ -95,7 +103,9 @@ impl Encoder {
     /// [`AvroError::Schema`] if the embedded schema does not parse, which a test rules out.
     pub fn new(record: Record, schema_id: u32) -> Result<Self, AvroError> {
         let schema = record.schema().as_ref().map_err(not_avro)?;
-        let writer = GenericDatumWriter::builder(schema).build().map_err(|e| not_avro(&e))?;
+        let writer = GenericDatumWriter::builder(schema)
+            .build()
+            .map_err(|e| not_avro(&e))?;
         Ok(Self { writer, schema_id })
     }
 
@@ -129,9 +139,12 @@ impl Encoder {
 
 /// Reads records by the schemas that it has been given, keyed by registry id.
 #[derive(Default)]
-#[expect(missing_debug_implementations, reason = "the reader of apache-avro has none")]
+#[expect(
+    missing_debug_implementations,
+    reason = "the reader of apache-avro has none"
+)]
 pub struct Decoder {
-    readers: HashMap<u32, GenericDatumReader<'static>>,
+    readers: HashMap<u32, Readers>,
 }
 
 impl Decoder {
@@ -162,8 +175,22 @@ impl Decoder {
         }
         let schema = Schema::parse_str(schema_text).map_err(|e| not_avro(&e))?;
         let schema: &'static Schema = Box::leak(Box::new(schema));
-        let reader = GenericDatumReader::builder(schema).build().map_err(|e| not_avro(&e))?;
-        self.readers.insert(schema_id, reader);
+        let direct = GenericDatumReader::builder(schema)
+            .build()
+            .map_err(|e| not_avro(&e))?;
+        let ours = Record::ALL
+            .iter()
+            .filter_map(|record| record.schema().as_ref().ok());
+        let resolving = ours
+            .filter(|ours| ours.name() == schema.name())
+            .find_map(|ours| {
+                GenericDatumReader::builder(schema)
+                    .reader_schema(ours)
+                    .build()
+                    .ok()
+            });
+        self.readers
+            .insert(schema_id, Readers { direct, resolving });
         Ok(())
     }
 
@@ -173,8 +200,36 @@ impl Decoder {
     /// [`AvroError::UnknownSchema`] asks the caller to [`Decoder::learn`] and come again;
     /// [`AvroError::Frame`] and [`AvroError::Datum`] are final.
     pub fn decode<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, AvroError> {
-        let (schema_id, mut datum) = Self::frame(value)?;
-        let reader = self.readers.get(&schema_id).ok_or(AvroError::UnknownSchema(schema_id))?;
-        reader.read_deser(&mut datum).map_err(|_| AvroError::Datum(schema_id))
+        let (schema_id, datum) = Self::frame(value)?;
+        let readers = self
+            .readers
+            .get(&schema_id)
+            .ok_or(AvroError::UnknownSchema(schema_id))?;
+        readers.read(datum).ok_or(AvroError::Datum(schema_id))
     }
 }
+
+struct Readers {
+    direct: GenericDatumReader<'static>,
+    /// Several times slower. `None` where the schema is of none of our records.
+    resolving: Option<GenericDatumReader<'static>>,
+}
+
+impl Readers {
+    /// Straight into the type. That fails where a newer writer added a field that holds a record or
+    /// an enum, because apache-avro can't skip those; then by way of our own schema.
+    fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Option<T> {
+        let mut rest = datum;
+        match self.direct.read_deser(&mut rest) {
+            Ok(value) => return rest.is_empty().then_some(value),
+            Err(_) => rest = datum,
+        }
+        let value = self.resolving.as_ref()?.read_value(&mut rest).ok()?;
+        apache_avro::from_value(&value)
+            .ok()
+            .filter(|_| rest.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -327,3 +327,67 @@ fn message(body: &[u8]) -> String {
     };
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry(url: &str) -> Registry {
+        Registry::new(url, Some("me".into()), Some("secret".into())).unwrap()
+    }
+
+    #[test]
+    fn a_subject_stands_in_the_address_under_the_base_with_or_without_a_slash() {
+        for base in [
+            "http://host:1/apis/ccompat/v7",
+            "http://host:1/apis/ccompat/v7/",
+        ] {
+            let address = registry(base)
+                .address(&["subjects", "a b/c-value"])
+                .unwrap();
+            assert_eq!(
+                address.as_str(),
+                "http://host:1/apis/ccompat/v7/subjects/a%20b%2Fc-value"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused() {
+        for url in ["", "host:8081", "ftp://host/", "/apis"] {
+            assert!(
+                matches!(Registry::new(url, None, None), Err(RegistryError::Url)),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_never_shows_its_password() {
+        let shown = format!("{:?}", registry("http://other:word@host:1/"));
+        assert!(
+            !shown.contains("secret") && !shown.contains("word"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_level_is_read_under_either_name_and_a_problem_by_its_message() {
+        for body in [
+            r#"{"compatibilityLevel":"NONE"}"#,
+            r#"{"compatibility":"NONE"}"#,
+        ] {
+            let read = read::<Level>((StatusCode::OK, body.into()), "config");
+            assert_eq!(read.unwrap().level, "NONE");
+        }
+        let body = br#"{"error_code":50001,"message":"the store is away"}"#.to_vec();
+        let error = read::<Level>((StatusCode::INTERNAL_SERVER_ERROR, body), "config")
+            .err()
+            .unwrap();
+        assert!(error.is_temporary());
+        assert!(
+            error.to_string().ends_with("500: the store is away"),
+            "{error}"
+        );
+    }
+}
