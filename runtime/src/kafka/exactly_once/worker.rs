@@ -156,7 +156,7 @@ pub(super) struct Worker<'a, L, S> {
     /// Assigned and not yet taken up: loading failed and is tried again.
     wanted: Option<Vec<i32>>,
     time_looked_at: Instant,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
     /// Names of the input topics, so that a record's position costs no allocation.
     topics: Vec<Arc<str>>,
 }

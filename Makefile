@@ -1,0 +1,37 @@
+# Every word that people and CI use. `make` lists them.
+CARGO ?= cargo
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help build check test demo up bench golden ci clean
+
+help: ## list these words
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## compile everything that `up`, `demo` and the tests start
+	$(CARGO) build --workspace --bins
+
+check: ## format and lints, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+test: build ## every tier: unit, property, golden, simulation, and the pipeline on real parts
+	$(CARGO) test --workspace
+
+demo: build ## the documented webhooks through the real pipeline; prints the tables and stays up
+	$(CARGO) run --quiet -p waybill -- demo $(ARGS)
+
+up: build ## Kafka, registry, ClickHouse and the four services on loopback, until Ctrl-C
+	$(CARGO) run --quiet -p waybill -- up $(ARGS)
+
+bench: ## pure paths beside their floors (Criterion)
+	$(CARGO) bench -p normalizer -p enricher
+
+golden: ## rewrite the golden files; read the difference before committing
+	UPDATE_GOLDEN=1 $(CARGO) test -p normalizer golden
+
+ci: check test ## what lands
+
+clean: ## remove what was built here, and the local stack's data
+	$(CARGO) clean
+	rm -rf .waybill
