@@ -42,36 +42,54 @@ impl Classes {
     }
 }
 
-/// The archive of this part for this JVM, made now if need be.
-pub(crate) fn obtain(
-    cache: &Cache,
-    installed: &Path,
-    java: &Java,
-    part: Part,
-    progress: &dyn Progress,
-    invocation: impl Fn(&Place, &Classes) -> Result<Invocation, Error>,
-) -> Result<Classes, Error> {
-    let jvm = Sha256::digest(format!("{} {}", java.path.display(), java.identity));
-    let jvm = hex::encode(jvm.get(..8).unwrap_or_default());
-    let stem = installed.file_name().unwrap_or_default().display();
-    let name = format!("{stem}-{jvm}.jsa");
-    let path = cache.path(&name);
-    if is_newer(&path, installed) {
-        return Ok(Classes::Load(path));
-    }
-    let _lock = cache.lock(&name, || progress.step(part, Step::Waiting))?;
-    if !is_newer(&path, installed) {
-        progress.step(part, Step::Train);
-        let recorded = cache.path(&format!("{name}.partial"));
-        let scratch = tempfile::tempdir().doing(|| "creating a temporary folder".to_owned())?;
-        let place = Place::take(&Options::new(scratch.path()), cache)?;
-        record(&invocation(&place, &Classes::Record(recorded.clone()))?, &place)?;
-        // an end without an archive is no failure of the stack: it starts as slowly as before
-        if recorded.is_file() {
-            fs::rename(&recorded, &path).doing(|| format!("renaming {}", recorded.display()))?;
+/// What a trial run takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Trial<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) java: &'a Java,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl Trial<'_> {
+    /// The archive of this part for this JVM, made now if need be.
+    pub(crate) fn obtain(
+        &self,
+        part: Part,
+        installed: &Path,
+        invocation: impl Fn(&Place, &Classes) -> Result<Invocation, Error>,
+    ) -> Result<Classes, Error> {
+        let jvm = Sha256::digest(format!(
+            "{} {}",
+            self.java.path.display(),
+            self.java.identity
+        ));
+        let jvm = hex::encode(jvm.get(..8).unwrap_or_default());
+        let stem = installed.file_name().unwrap_or_default().display();
+        let name = format!("{stem}-{jvm}.jsa");
+        let path = self.cache.path(&name);
+        if is_newer(&path, installed) {
+            return Ok(Classes::Load(path));
         }
+        let _lock = self
+            .cache
+            .lock(&name, || self.progress.step(part, Step::Waiting))?;
+        if !is_newer(&path, installed) {
+            self.progress.step(part, Step::Train);
+            let recorded = self.cache.path(&format!("{name}.partial"));
+            let scratch = tempfile::tempdir().doing(|| "creating a temporary folder".to_owned())?;
+            let place = Place::take(&Options::new(scratch.path()), self.cache)?;
+            record(
+                &invocation(&place, &Classes::Record(recorded.clone()))?,
+                &place,
+            )?;
+            // an end without an archive is no failure of the stack: it starts as slowly as before
+            if recorded.is_file() {
+                fs::rename(&recorded, &path)
+                    .doing(|| format!("renaming {}", recorded.display()))?;
+            }
+        }
+        Ok(Classes::Load(path))
     }
-    Ok(Classes::Load(path))
 }
 
 /// An archive older than the jars was made from others, which a repair has replaced.

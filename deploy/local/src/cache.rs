@@ -27,7 +27,9 @@ impl Cache {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
             .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-            .ok_or_else(|| Error::Tools(vec!["a cache folder: set HOME or XDG_CACHE_HOME".into()]))?;
+            .ok_or_else(|| {
+                Error::Tools(vec!["a cache folder: set HOME or XDG_CACHE_HOME".into()])
+            })?;
         Self::at(root.join("waybill"))
     }
 
@@ -59,7 +61,8 @@ impl Cache {
         let file = File::create(&path).doing(|| format!("creating {}", path.display()))?;
         if file.try_lock().is_err() {
             wait();
-            file.lock().doing(|| format!("locking {}", path.display()))?;
+            file.lock()
+                .doing(|| format!("locking {}", path.display()))?;
         }
         Ok(file)
     }
@@ -119,7 +122,11 @@ fn list(root: &Path, folder: &Path, lines: &mut String) -> std::io::Result<()> {
         if entry.file_type()?.is_dir() {
             list(root, &path, lines)?;
         } else if let Ok(relative) = path.strip_prefix(root) {
-            lines.push_str(&format!("{} {}\n", entry.metadata()?.len(), relative.display()));
+            lines.push_str(&format!(
+                "{} {}\n",
+                entry.metadata()?.len(),
+                relative.display()
+            ));
         }
     }
     Ok(())
@@ -155,7 +162,9 @@ mod tests {
         let cache = Cache::at(root.path().join("waybill")).unwrap();
         let folder = cache.obtain(Part::Kafka, "kafka-1", &Silent, fill).unwrap();
         let refuse = |_: &Path| Err(Error::fetch(Part::Kafka, "asked again"));
-        cache.obtain(Part::Kafka, "kafka-1", &Silent, refuse).unwrap();
+        cache
+            .obtain(Part::Kafka, "kafka-1", &Silent, refuse)
+            .unwrap();
 
         fs::write(folder.join("lib/a.jar"), "ab").unwrap();
         assert!(!cache.holds("kafka-1"));
@@ -171,7 +180,9 @@ mod tests {
             fs::write(folder.join("half"), "x").unwrap();
             Err(Error::fetch(Part::Registry, "connection reset"))
         };
-        let error = cache.obtain(Part::Registry, "registry-1", &Silent, broken).unwrap_err();
+        let error = cache
+            .obtain(Part::Registry, "registry-1", &Silent, broken)
+            .unwrap_err();
         assert!(error.to_string().contains("connection reset"));
         assert!(!cache.path("registry-1").exists());
     }

@@ -63,7 +63,11 @@ pub struct Death {
 
 impl fmt::Display for Death {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} (pid {}) {}; {}", self.part, self.pid, self.exit, self.log)
+        write!(
+            out,
+            "{} (pid {}) {}; {}",
+            self.part, self.pid, self.exit, self.log
+        )
     }
 }
 
@@ -108,7 +112,13 @@ impl fmt::Debug for Child {
 
 impl Child {
     pub(crate) fn spawn(invocation: &Invocation) -> Result<Self, Error> {
-        let Invocation { part, program, args, folder, log } = invocation;
+        let Invocation {
+            part,
+            program,
+            args,
+            folder,
+            log,
+        } = invocation;
         let part = *part;
         fs::create_dir_all(folder).doing(|| format!("creating {}", folder.display()))?;
         let mut launcher = Command::new(launcher::find()?)
@@ -127,16 +137,30 @@ impl Child {
         let leash = launcher.stdin.take();
         let shared = Arc::new(Shared::default());
         let (pid_sender, pid_receiver) = mpsc::sync_channel(1);
-        let reader = Reader { part, log: log.clone(), shared: Arc::clone(&shared) };
+        let reader = Reader {
+            part,
+            log: log.clone(),
+            shared: Arc::clone(&shared),
+        };
         thread::Builder::new()
             .name(format!("{part}-watch"))
             .spawn(move || reader.run(launcher, &pid_sender))
             .doing(|| format!("watching {part}"))?;
         match pid_receiver.recv_timeout(SPAWN_DEADLINE) {
-            Ok(pid) => Ok(Self { part, pid, log: log.clone(), shared, _leash: leash }),
+            Ok(pid) => Ok(Self {
+                part,
+                pid,
+                log: log.clone(),
+                shared,
+                _leash: leash,
+            }),
             Err(_) => {
                 let log = LogTail::read(log);
-                Err(Error::NotReady { part, waited: SPAWN_DEADLINE, log })
+                Err(Error::NotReady {
+                    part,
+                    waited: SPAWN_DEADLINE,
+                    log,
+                })
             }
         }
     }
@@ -159,7 +183,12 @@ impl Child {
 
     pub(crate) fn death(&self, exit: Exit) -> Death {
         let log = LogTail::read(&self.log);
-        Death { part: self.part, pid: self.pid(), exit, log }
+        Death {
+            part: self.part,
+            pid: self.pid(),
+            exit,
+            log,
+        }
     }
 
     pub(crate) fn log(&self) -> &Path {
@@ -209,7 +238,9 @@ impl Child {
             }
         }
         self.ignore_gone(Signal::SIGKILL)?;
-        self.wait(KILL_DEADLINE).map(drop).ok_or(Error::Immortal { part: self.part })
+        self.wait(KILL_DEADLINE)
+            .map(drop)
+            .ok_or(Error::Immortal { part: self.part })
     }
 
     fn ignore_gone(&self, signal: Signal) -> Result<(), Error> {
@@ -237,9 +268,16 @@ impl Reader {
     fn run(self, mut launcher: process::Child, pid_sender: &mpsc::SyncSender<Pid>) {
         let mut pid = 0;
         let mut exit = Exit::Unknown;
-        let lines = launcher.stdout.take().map(BufReader::new).map(BufRead::lines);
+        let lines = launcher
+            .stdout
+            .take()
+            .map(BufReader::new)
+            .map(BufRead::lines);
         for line in lines.into_iter().flatten().map_while(Result::ok) {
-            match line.split_once(' ').map(|(word, number)| (word, number.parse::<i32>())) {
+            match line
+                .split_once(' ')
+                .map(|(word, number)| (word, number.parse::<i32>()))
+            {
                 Some(("pid", Ok(number))) => {
                     pid = number;
                     // nobody listens once the deadline has passed; the leash is cut then
@@ -260,7 +298,12 @@ impl Reader {
         self.shared.ended.notify_all();
         if let Some(on_death) = on_death {
             let log = LogTail::read(&self.log);
-            on_death(Death { part: self.part, pid, exit, log });
+            on_death(Death {
+                part: self.part,
+                pid,
+                exit,
+                log,
+            });
         }
     }
 }
@@ -273,5 +316,9 @@ fn open_log(path: &Path) -> Result<File, Error> {
     if fs::metadata(path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
         fs::rename(path, path.with_extension("log.1")).doing(opening)?;
     }
-    OpenOptions::new().create(true).append(true).open(path).doing(opening)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .doing(opening)
 }

@@ -50,7 +50,15 @@ impl Children {
     ) -> Self {
         let clickhouse = Mutex::new(options.clickhouse.clone());
         let (slots, stopping) = Default::default();
-        Self { parts, place, options, clickhouse, slots, events, stopping }
+        Self {
+            parts,
+            place,
+            options,
+            clickhouse,
+            slots,
+            events,
+            stopping,
+        }
     }
 
     pub(crate) fn start(
@@ -104,7 +112,10 @@ impl Children {
 
     pub(crate) fn pid(&self, part: Part) -> Option<i32> {
         let child = lock(&self.slot(part).child);
-        child.as_ref().filter(|child| child.exit().is_none()).map(|child| child.pid())
+        child
+            .as_ref()
+            .filter(|child| child.exit().is_none())
+            .map(|child| child.pid())
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -137,7 +148,8 @@ impl Children {
         let began = Instant::now();
         let clickhouse = lock(&self.clickhouse).clone();
         let invocation =
-            self.parts.invocation(part, &self.place, &self.options.kafka, &clickhouse)?;
+            self.parts
+                .invocation(part, &self.place, &self.options.kafka, &clickhouse)?;
         let child = Arc::new(Child::spawn(&invocation)?);
         let limit = self.options.ready_deadline;
         let cancelled = || self.stopping.has_begun();
@@ -154,8 +166,15 @@ impl Children {
                 us.died(death);
             }
         };
-        child.report_death(Box::new(on_death)).map_err(Error::Died)?;
-        progress.step(part, Step::Ready { after: began.elapsed() });
+        child
+            .report_death(Box::new(on_death))
+            .map_err(Error::Died)?;
+        progress.step(
+            part,
+            Step::Ready {
+                after: began.elapsed(),
+            },
+        );
         Ok(())
     }
 
@@ -163,7 +182,13 @@ impl Children {
     fn died(self: &Arc<Self>, death: Death) {
         let part = death.part;
         self.say(Event::Died(death));
-        while self.options.restart == Restart::WithBackoff {
+        if self.options.restart == Restart::WithBackoff {
+            self.recover(part);
+        }
+    }
+
+    fn recover(self: &Arc<Self>, part: Part) {
+        loop {
             let pause = lock(&self.slot(part).backoff).next();
             if self.stopping.pause(pause) {
                 return;
@@ -171,7 +196,10 @@ impl Children {
             match self.start_if_dead(part) {
                 Ok(Some(pid)) => return self.say(Event::Restarted { part, pid }),
                 Ok(None) | Err(Error::Stopped) => return,
-                Err(error) => self.say(Event::RestartFailed { part, error: error.to_string() }),
+                Err(error) => self.say(Event::RestartFailed {
+                    part,
+                    error: error.to_string(),
+                }),
             }
         }
     }
@@ -210,7 +238,10 @@ impl Backoff {
     }
 
     fn next(&mut self) -> Duration {
-        let recovered = self.started.take().is_some_and(|at| at.elapsed() > Self::FORGET);
+        let recovered = self
+            .started
+            .take()
+            .is_some_and(|at| at.elapsed() > Self::FORGET);
         self.pause = match self.pause {
             Duration::ZERO => Self::FIRST,
             _ if recovered => Self::FIRST,

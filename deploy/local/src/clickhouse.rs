@@ -22,7 +22,11 @@ const QUERY: &str = "SYSTEM START LISTEN QUERIES ALL; \
 impl ClickhouseOptions {
     /// Who may do everything.
     pub fn user(&self) -> &'static str {
-        if self.password.is_some() { ADMIN } else { NOBODY }
+        if self.password.is_some() {
+            ADMIN
+        } else {
+            NOBODY
+        }
     }
 }
 
@@ -34,7 +38,10 @@ pub(crate) fn invocation(
     let folder = place.folder(Part::Clickhouse);
     fs::create_dir_all(&folder).doing(|| format!("creating {}", folder.display()))?;
     let (config, users) = (folder.join("config.xml"), folder.join("users.xml"));
-    write_private(&config, &config_xml(&folder.join("data"), &users, place, options))?;
+    write_private(
+        &config,
+        &config_xml(&folder.join("data"), &users, place, options),
+    )?;
     write_private(&users, &users_xml(options))?;
     let mut config_file = OsString::from("--config-file=");
     config_file.push(&config);
@@ -140,7 +147,9 @@ fn users_xml(options: &ClickhouseOptions) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -149,9 +158,15 @@ mod tests {
 
     #[test]
     fn with_a_password_only_the_admin_may_do_anything() {
-        let options = ClickhouseOptions { password: Some("a<b&c".into()), ..Default::default() };
+        let options = ClickhouseOptions {
+            password: Some("a<b&c".into()),
+            ..Default::default()
+        };
         let text = users_xml(&options);
-        assert!(text.contains("<waybill><password>a&lt;b&amp;c</password>"), "{text}");
+        assert!(
+            text.contains("<waybill><password>a&lt;b&amp;c</password>"),
+            "{text}"
+        );
         assert_eq!(text.matches("<access_management>").count(), 1, "{text}");
         assert_eq!(options.user(), "waybill");
     }

@@ -28,7 +28,11 @@ pub enum Error {
     #[error("{0}")]
     Died(Death),
     #[error("{part} was not ready after {} s; {log}", .waited.as_secs())]
-    NotReady { part: Part, waited: Duration, log: LogTail },
+    NotReady {
+        part: Part,
+        waited: Duration,
+        log: LogTail,
+    },
     #[error("{part} is not running")]
     NotRunning { part: Part },
     #[error("the stack has been stopped")]
@@ -41,11 +45,17 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn unsupported(os: &str, arch: &str) -> Self {
-        Self::Platform { os: os.to_owned(), arch: arch.to_owned() }
+        Self::Platform {
+            os: os.to_owned(),
+            arch: arch.to_owned(),
+        }
     }
 
     pub(crate) fn fetch(part: Part, why: impl Into<String>) -> Self {
-        Self::Fetch { part, why: why.into() }
+        Self::Fetch {
+            part,
+            why: why.into(),
+        }
     }
 }
 
@@ -56,10 +66,17 @@ pub(crate) trait While<T> {
 
 impl<T> While<T> for io::Result<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|source| Error::Io { doing: what(), source })
+        self.map_err(|source| Error::Io {
+            doing: what(),
+            source,
+        })
     }
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" nor ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(" nor ")
 }

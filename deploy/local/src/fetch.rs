@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::archive::{self, Classes};
+use crate::archive::{Classes, Trial};
 use crate::cache::Cache;
 use crate::child::Invocation;
 use crate::error::Error;
@@ -11,9 +11,9 @@ use crate::install;
 use crate::kafka;
 use crate::options::{ClickhouseOptions, KafkaOptions};
 use crate::part::Part;
+use crate::place::Place;
 use crate::progress::{Progress, Step};
 use crate::registry;
-use crate::place::Place;
 use crate::tools::{self, Java, Needs};
 use crate::versions;
 
@@ -40,6 +40,12 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
         npm: !cache.holds(&clickhouse_name),
     })?;
 
+    let trial = Trial {
+        cache: &cache,
+        java: &java,
+        progress,
+    };
+
     let fetch_kafka = || {
         let folder = cache.obtain(Part::Kafka, &kafka_name, progress, |folder| {
             install::kafka(folder, &java, progress)
@@ -47,8 +53,7 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
         let invocation = |place: &Place, classes: &Classes| {
             kafka::invocation(&java, &folder, place, &KafkaOptions::default(), classes)
         };
-        let classes =
-            archive::obtain(&cache, &folder, &java, Part::Kafka, progress, invocation)?;
+        let classes = trial.obtain(Part::Kafka, &folder, invocation)?;
         progress.step(Part::Kafka, Step::Fetched);
         Ok((folder, classes))
     };
@@ -56,11 +61,9 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
         let folder = cache.obtain(Part::Registry, &registry_name, progress, |folder| {
             install::registry(folder, progress)
         })?;
-        let invocation = |place: &Place, classes: &Classes| {
-            registry::invocation(&java, &folder, place, classes)
-        };
-        let classes =
-            archive::obtain(&cache, &folder, &java, Part::Registry, progress, invocation)?;
+        let invocation =
+            |place: &Place, classes: &Classes| registry::invocation(&java, &folder, place, classes);
+        let classes = trial.obtain(Part::Registry, &folder, invocation)?;
         progress.step(Part::Registry, Step::Fetched);
         Ok((folder, classes))
     };
@@ -91,7 +94,9 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
 }
 
 fn join<T>(part: Part, thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
-    thread.join().unwrap_or_else(|_| Err(Error::fetch(part, "its thread panicked")))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(Error::fetch(part, "its thread panicked")))
 }
 
 impl Parts {

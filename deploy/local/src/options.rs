@@ -65,7 +65,11 @@ impl Options {
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { heap_mib_max: 512, properties: Vec::new(), jvm_args: Vec::new() }
+        Self {
+            heap_mib_max: 512,
+            properties: Vec::new(),
+            jvm_args: Vec::new(),
+        }
     }
 }
 

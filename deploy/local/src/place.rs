@@ -30,7 +30,12 @@ impl Place {
         };
         let logs = options.log_dir.clone().unwrap_or_else(|| data.join("logs"));
         let logs = std::path::absolute(&logs).doing(|| format!("resolving {}", logs.display()))?;
-        Ok(Self { data, logs, ports, _lock: lock })
+        Ok(Self {
+            data,
+            logs,
+            ports,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -61,7 +66,10 @@ fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
     if file.try_lock().is_err() {
         let mut holder = String::new();
         file.read_to_string(&mut holder).doing(locking)?;
-        return Err(Error::InUse { dir: folder, holder: holder.trim_end().to_owned() });
+        return Err(Error::InUse {
+            dir: folder,
+            holder: holder.trim_end().to_owned(),
+        });
     }
     file.set_len(0).doing(locking)?;
     writeln!(file, "pid {}", process::id()).doing(locking)?;

@@ -49,7 +49,10 @@ impl Ports {
             let path = folder.join(base.to_string());
             let claim = File::create(&path).doing(|| format!("creating {}", path.display()))?;
             if claim.try_lock().is_ok() && taken(base).is_none() {
-                return Ok(Self { base, _claim: Some(claim) });
+                return Ok(Self {
+                    base,
+                    _claim: Some(claim),
+                });
             }
         }
         Err(Error::NoPorts)

@@ -36,7 +36,11 @@ pub(crate) fn wait_ready(
             return Err(Error::Stopped);
         }
         if Instant::now() > deadline {
-            return Err(Error::NotReady { part, waited: limit, log: LogTail::read(child.log()) });
+            return Err(Error::NotReady {
+                part,
+                waited: limit,
+                log: LogTail::read(child.log()),
+            });
         }
         // a pause that ends early when the child does
         child.wait(PAUSE);
@@ -61,7 +65,10 @@ fn connect(port: u16) -> io::Result<TcpStream> {
 
 fn http(port: u16, path: &str) -> io::Result<bool> {
     let mut stream = connect(port)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    )?;
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     Ok(status.ends_with(b" 200"))
@@ -75,8 +82,14 @@ fn kafka(port: u16) -> io::Result<bool> {
     const CORRELATION: [u8; 4] = [0, 0, 0, 7];
     const NO_CLIENT_ID: [u8; 2] = [0xff, 0xff];
     const NO_TOPICS: [u8; 4] = [0; 4];
-    let request =
-        [&METADATA[..], &VERSION, &CORRELATION, &NO_CLIENT_ID, &NO_TOPICS].concat();
+    let request = [
+        &METADATA[..],
+        &VERSION,
+        &CORRELATION,
+        &NO_CLIENT_ID,
+        &NO_TOPICS,
+    ]
+    .concat();
 
     let mut stream = connect(port)?;
     let length = u32::try_from(request.len()).map_err(io::Error::other)?;

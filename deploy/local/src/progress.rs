@@ -36,7 +36,10 @@ impl fmt::Display for Step {
             Self::Download { bytes } => write!(out, "downloading {} MB", bytes / 1_000_000),
             Self::Verify { pinned: true } => write!(out, "verifying"),
             Self::Verify { pinned: false } => {
-                write!(out, "no checksum is pinned for this platform, relying on npm's own")
+                write!(
+                    out,
+                    "no checksum is pinned for this platform, relying on npm's own"
+                )
             }
             Self::Unpack => write!(out, "unpacking"),
             Self::Train => write!(out, "preparing fast starts"),
@@ -84,7 +87,9 @@ pub struct Bars {
 impl Progress for Bars {
     fn step(&self, part: Part, step: Step) {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = bars.entry(part).or_insert_with(|| self.all.add(spinner(part)));
+        let bar = bars
+            .entry(part)
+            .or_insert_with(|| self.all.add(spinner(part)));
         bar.set_message(step.to_string());
         if matches!(step, Step::Ready { .. }) {
             bar.abandon();

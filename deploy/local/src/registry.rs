@@ -33,8 +33,11 @@ pub(crate) fn invocation(
         "-Dquarkus.http.access-log.enabled=false".into(),
         // H2 keeps commits in memory for half a second otherwise: a kill would lose a schema id that
         // records already carry
-        format!("-Dapicurio.datasource.url=jdbc:h2:file:{};WRITE_DELAY=0", database.display())
-            .into(),
+        format!(
+            "-Dapicurio.datasource.url=jdbc:h2:file:{};WRITE_DELAY=0",
+            database.display()
+        )
+        .into(),
     ];
     args.extend(classes.flag());
     let jar = format!("apicurio-registry-app-{}-runner.jar", versions::REGISTRY);

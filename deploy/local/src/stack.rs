@@ -1,13 +1,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::sync::broadcast;
 
-use crate::children::Children;
 use crate::child::Death;
+use crate::children::Children;
 use crate::error::Error;
 use crate::fetch::fetch;
 use crate::options::Options;
@@ -88,7 +87,11 @@ impl Stack {
 
     /// Deaths and restarts: for the first caller from the start on, for others from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        let first = self.first_listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let first = self
+            .first_listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         first.unwrap_or_else(|| self.children.subscribe())
     }
 
@@ -99,7 +102,10 @@ impl Stack {
 
     /// Without a slash at its end.
     pub fn registry_url(&self) -> String {
-        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.place().ports.registry())
+        format!(
+            "http://127.0.0.1:{}/apis/ccompat/v7",
+            self.place().ports.registry()
+        )
     }
 
     /// Over HTTP.

@@ -21,7 +21,9 @@ impl Stopping {
     /// Sleeps, and says whether the stack is stopping.
     pub(crate) fn pause(&self, limit: Duration) -> bool {
         let begun = self.lock();
-        let waited = self.changed.wait_timeout_while(begun, limit, |begun| !*begun);
+        let waited = self
+            .changed
+            .wait_timeout_while(begun, limit, |begun| !*begun);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 

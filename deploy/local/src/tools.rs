@@ -52,7 +52,10 @@ fn java() -> Result<Java, String> {
     match major_version(&identity) {
         Some(major) if major >= JAVA_MIN => Ok(Java { path, identity }),
         Some(major) => Err(format!("{cure} ({} is Java {major})", path.display())),
-        None => Err(format!("{cure} ({} does not tell its version)", path.display())),
+        None => Err(format!(
+            "{cure} ({} does not tell its version)",
+            path.display()
+        )),
     }
 }
 
@@ -68,7 +71,9 @@ fn major_version(text: &str) -> Option<u32> {
 
 fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Runs a registry client to its end, quietly unless it fails.
@@ -83,8 +88,13 @@ pub(crate) fn run(part: Part, command: &mut Command) -> Result<Output, Error> {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    let tail = lines.get(lines.len().saturating_sub(OUTPUT_LINES)..).unwrap_or_default();
-    Err(Error::fetch(part, format!("{name} ended with {}:\n{}", output.status, tail.join("\n"))))
+    let tail = lines
+        .get(lines.len().saturating_sub(OUTPUT_LINES)..)
+        .unwrap_or_default();
+    Err(Error::fetch(
+        part,
+        format!("{name} ended with {}:\n{}", output.status, tail.join("\n")),
+    ))
 }
 
 #[cfg(test)]

@@ -47,8 +47,13 @@ mod tests {
 
     #[test]
     fn a_platform_without_a_package_is_named_in_the_error() {
-        let text = clickhouse_package("freebsd", "riscv64").unwrap_err().to_string();
-        assert!(text.contains("freebsd") && text.contains("riscv64"), "{text}");
+        let text = clickhouse_package("freebsd", "riscv64")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("freebsd") && text.contains("riscv64"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Runs ClickHouse out of `libchdb`, which takes the arguments of `clickhouse local`.
-#![expect(unsafe_code, reason = "calls into a shared library, the only way to have ClickHouse here")]
+#![expect(
+    unsafe_code,
+    reason = "calls into a shared library, the only way to have ClickHouse here"
+)]
 
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::io;
@@ -22,7 +25,9 @@ struct QueryResult {
 type Query = unsafe extern "C" fn(c_int, *mut *mut c_char) -> *const QueryResult;
 
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
-    let library = args.next().ok_or_else(|| io::Error::other("no library to open"))?;
+    let library = args
+        .next()
+        .ok_or_else(|| io::Error::other("no library to open"))?;
     let mut words = vec![CString::new("clickhouse")?.into_raw()];
     for arg in args {
         words.push(CString::new(arg.into_vec())?.into_raw());
@@ -36,10 +41,14 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
     // SAFETY: `words` are `count` strings that end in NUL and are never freed
     let result = unsafe { query(count, words.as_mut_ptr()) };
     // SAFETY: null or a result that lives as long as the process
-    let error = unsafe { result.as_ref() }.map(|result| result.error).filter(|text| !text.is_null());
+    let error = unsafe { result.as_ref() }
+        .map(|result| result.error)
+        .filter(|text| !text.is_null());
     match error {
         // SAFETY: not null, and the library ends it with NUL
-        Some(text) => Err(io::Error::other(unsafe { CStr::from_ptr(text) }.to_string_lossy())),
+        Some(text) => Err(io::Error::other(
+            unsafe { CStr::from_ptr(text) }.to_string_lossy(),
+        )),
         None => Err(io::Error::other("ClickHouse ended by itself")),
     }
 }

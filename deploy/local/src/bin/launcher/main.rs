@@ -2,7 +2,7 @@
 //!
 //! - `watch LOCK PROGRAM ARGS…` starts the program, reports on standard output how it goes, and
 //!   kills it when standard input ends.
-//! - `exec PROGRAM ARGS…` becomes the program, which dies with its parent.
+//! - `exec PARENT PROGRAM ARGS…` becomes the program, which dies with its parent.
 //! - `clickhouse LIBRARY ARGS…` is ClickHouse.
 
 mod clickhouse;
@@ -10,7 +10,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
@@ -20,7 +20,9 @@ fn main() -> ExitCode {
         Some("watch") => watch::run(args),
         Some("exec") => exec(args),
         Some("clickhouse") => clickhouse::run(args),
-        _ => Err(io::Error::other("started by the local stack; not for use by hand")),
+        _ => Err(io::Error::other(
+            "started by the local stack; not for use by hand",
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,9 +34,20 @@ fn main() -> ExitCode {
 }
 
 fn exec(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
-    let program = args.next().ok_or_else(|| io::Error::other("no program to become"))?;
+    let mut need = || {
+        args.next()
+            .ok_or_else(|| io::Error::other("no program to become"))
+    };
+    let (parent, program) = (need()?, need()?);
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+    // it may have died before the line above, which then never takes effect
+    if *parent != *parent_id().to_string() {
+        return Err(io::Error::other("the parent is gone"));
+    }
     let error = Command::new(&program).args(args).exec();
-    Err(io::Error::other(format!("{} does not start: {error}", program.display())))
+    Err(io::Error::other(format!(
+        "{} does not start: {error}",
+        program.display()
+    )))
 }
