@@ -1,0 +1,13 @@
+//! What the tiers above unit level share: one real Kafka, registry and ClickHouse per test run, and
+//! for each test its own topics, groups, database, tenants file and service processes.
+
+pub mod children;
+pub mod lalamove;
+pub mod pipeline;
+pub mod stack;
+pub mod store;
+pub mod wait;
+
+pub use children::Service;
+pub use lalamove::Webhook;
+pub use pipeline::Pipeline;

@@ -1,0 +1,318 @@
+//! One pipeline of its own for one test: topics, groups, database, tenants, processes.
+
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::{
+    children::{Process, Service, binary, free_address},
+    lalamove::Webhook,
+    stack,
+    store::Store,
+    wait,
+};
+
+pub const API_KEY: &str = "pk_test_harness";
+pub const SECRET: &str = "sk_test_harness_secret";
+pub const TOKEN: &str = "harness-token-0123456789abcdef";
+pub const REQUIRED_TOKEN: &str = "harness-token-required-0123456";
+
+#[derive(Debug)]
+pub struct Pipeline {
+    pub store: Store,
+    pub prefix: String,
+    environment: Vec<(String, String)>,
+    processes: BTreeMap<Service, Process>,
+    ingest: String,
+    http: reqwest::Client,
+    folder: tempfile::TempDir,
+}
+
+impl Pipeline {
+    /// Everything up and ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings of the test's own.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let stack = tokio::task::spawn_blocking(stack::shared)
+            .await
+            .expect("stack");
+        let id = uuid::Uuid::now_v7().simple().to_string();
+        let id = id.get(22..).expect("ten digits").to_owned();
+        let folder = tempfile::tempdir().expect("folder");
+        let tenants = folder.path().join("tenants.toml");
+        std::fs::write(&tenants, tenants_file()).expect("tenants file");
+        let database = format!("t_{id}");
+        let prefix = format!("t{id}.");
+        let ingest = free_address();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let mut environment: Vec<(String, String)> = [
+            ("KAFKA__BOOTSTRAP_SERVERS", stack.kafka_bootstrap()),
+            ("TOPICS__PREFIX", prefix.clone()),
+            ("TOPICS__PARTITIONS", "4".into()),
+            ("TOPICS__REPLICATION", "1".into()),
+            ("TOPICS__MIN_INSYNC_REPLICAS", "1".into()),
+            ("REGISTRY__URL", stack.registry_url()),
+            ("CLICKHOUSE__URL", stack.clickhouse_url()),
+            ("CLICKHOUSE__DATABASE", database.clone()),
+            ("HTTP__LISTEN", ingest.clone()),
+            ("TENANTS__PATH", tenants.display().to_string()),
+            (
+                "PRIVACY__KEY",
+                "harness-privacy-key-0123456789abcdef".into(),
+            ),
+            ("INSTANCE__ID", "0".into()),
+            ("SPOOL__DIR", path("spool")),
+            ("STATE__DIR", path("state")),
+            ("WINDOW__HOLD_MS", "2000".into()),
+            ("TELEMETRY__LOG_FORMAT", "text".into()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (format!("WAYBILL__{key}"), value))
+        .collect();
+        environment.extend(
+            settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let mut pipeline = Self {
+            store: Store::new(stack.clickhouse_url(), database),
+            prefix,
+            environment,
+            processes: BTreeMap::new(),
+            ingest,
+            http: reqwest::Client::new(),
+            folder,
+        };
+        pipeline.prepare();
+        for service in Service::ALL {
+            pipeline.launch(service);
+        }
+        for service in Service::ALL {
+            pipeline.ready(service).await;
+        }
+        pipeline
+    }
+
+    /// Topics, schemas and tables, by the commands that an operator uses.
+    fn prepare(&self) {
+        for words in [
+            ["topics", "apply"],
+            ["schemas", "register"],
+            ["clickhouse", "migrate"],
+        ] {
+            let output = Command::new(binary("waybill"))
+                .args(words)
+                .env_clear()
+                .envs(
+                    self.environment
+                        .iter()
+                        .map(|(key, value)| (key.as_str(), value.as_str())),
+                )
+                .stdin(Stdio::null())
+                .output()
+                .expect("waybill starts");
+            assert!(
+                output.status.success(),
+                "waybill {}: {}{}",
+                words.join(" "),
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+
+    pub fn launch(&mut self, service: Service) {
+        let process = Process::start(service, &self.environment, self.folder.path());
+        self.processes.insert(service, process);
+    }
+
+    /// Waits until the service says that it can do its job.
+    pub async fn ready(&mut self, service: Service) {
+        let process = self.processes.get_mut(&service).expect("launched");
+        if let Some(status) = process.exited() {
+            panic!(
+                "{} ended with {status}:\n{}",
+                service.name(),
+                process.log_tail()
+            );
+        }
+        let (http, url) = (
+            self.http.clone(),
+            format!("http://{}/readyz", process.admin),
+        );
+        let log = process.log_path().to_owned();
+        wait::until(&format!("{} ready", service.name()), || async {
+            let answer = http.get(&url).send().await.map_err(|e| {
+                let log = std::fs::read_to_string(&log).unwrap_or_default();
+                format!("{e}\n{log}")
+            })?;
+            if answer.status().is_success() {
+                return Ok(());
+            }
+            Err(answer.text().await.unwrap_or_default())
+        })
+        .await;
+    }
+
+    pub async fn readyz(&self, service: Service) -> u16 {
+        let process = self.processes.get(&service).expect("launched");
+        let url = format!("http://{}/readyz", process.admin);
+        self.http
+            .get(url)
+            .send()
+            .await
+            .map_or(0, |answer| answer.status().as_u16())
+    }
+
+    /// The value of a metric, summed over its labels.
+    pub async fn metric(&self, service: Service, name: &str) -> f64 {
+        let process = self.processes.get(&service).expect("launched");
+        let url = format!("http://{}/metrics", process.admin);
+        let text = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .expect("metrics")
+            .text()
+            .await
+            .expect("text");
+        text.lines()
+            .filter(|line| line.starts_with(name))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self, service: Service) {
+        self.processes.remove(&service).expect("launched").kill();
+    }
+
+    /// kill -9, then started again and ready.
+    pub async fn crash(&mut self, service: Service) {
+        self.kill(service);
+        self.launch(service);
+        self.ready(service).await;
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub async fn terminate(&mut self, service: Service) -> Option<i32> {
+        let mut process = self.processes.remove(&service).expect("launched");
+        process.signal(nix::sys::signal::Signal::SIGTERM);
+        let process = &mut process;
+        let exited = std::cell::RefCell::new(process);
+        wait::until(&format!("{} ends", service.name()), || async {
+            exited
+                .borrow_mut()
+                .exited()
+                .ok_or_else(|| "still running".to_owned())
+        })
+        .await
+        .code()
+    }
+
+    pub fn alive(&mut self, service: Service) -> bool {
+        self.processes
+            .get_mut(&service)
+            .expect("launched")
+            .exited()
+            .is_none()
+    }
+
+    /// Posts raw bytes; returns status and parsed body.
+    pub async fn post_bytes(&self, token: &str, body: Vec<u8>) -> (u16, Value) {
+        let url = format!("http://{}/hooks/{token}", self.ingest);
+        let answer = self
+            .http
+            .post(url)
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .expect("ingest answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap_or_default();
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    }
+
+    /// Posts a webhook signed as the carrier would; returns the receipt id.
+    pub async fn post(&self, webhook: &Webhook) -> String {
+        let path = format!("/hooks/{TOKEN}");
+        let (status, answer) = self
+            .post_bytes(TOKEN, webhook.body(API_KEY, SECRET, &path))
+            .await;
+        assert_eq!(status, 200, "{answer}");
+        answer["receipt_id"]
+            .as_str()
+            .expect("receipt id")
+            .to_owned()
+    }
+
+    pub async fn post_all(&self, webhooks: &[Webhook]) -> Vec<String> {
+        let mut receipts = Vec::with_capacity(webhooks.len());
+        for webhook in webhooks {
+            receipts.push(self.post(webhook).await);
+        }
+        receipts
+    }
+
+    /// Waits until a count has a value, and tells what it was otherwise.
+    pub async fn wait_count(&self, sql: &str, expected: i64) {
+        wait::until(sql, || async {
+            match self.store.count(sql).await? {
+                found if found == expected => Ok(()),
+                found => Err(format!(
+                    "{found} instead of {expected}\n{}",
+                    self.log_tails()
+                )),
+            }
+        })
+        .await;
+    }
+
+    fn log_tails(&self) -> String {
+        self.processes
+            .iter()
+            .map(|(service, process)| format!("-- {}\n{}\n", service.name(), process.log_tail()))
+            .collect()
+    }
+}
+
+fn tenants_file() -> String {
+    let endpoint = |id: &str, token: &str, verification: &str| {
+        format!(
+            r#"
+[[tenants.acme.endpoints]]
+id = "{id}"
+provider = "lalamove"
+token = "{token}"
+verification = "{verification}"
+timezone = "Asia/Hong_Kong"
+currency = "HKD"
+
+[[tenants.acme.endpoints.secrets]]
+id = "2026-10"
+value = "sk_test_an_older_secret"
+
+[[tenants.acme.endpoints.secrets]]
+id = "2026-11"
+value = "{SECRET}"
+api_key = "{API_KEY}"
+"#
+        )
+    };
+    format!(
+        "[tenants.acme]\nname = \"Acme Foods\"\n{}{}",
+        endpoint("acme-lalamove", TOKEN, "quarantine"),
+        endpoint("acme-strict", REQUIRED_TOKEN, "required"),
+    )
+}

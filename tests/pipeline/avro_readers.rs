@@ -1,0 +1,71 @@
+//! A downstream service reads the Avro topics as Confluent's clients do: frame, registry, datum.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use pipeline_tests::{Pipeline, stack};
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use crate::model::History;
+
+/// Reads a topic read_committed until `count` values were seen.
+fn values(pipeline: &Pipeline, topic: &str, count: usize) -> Vec<Vec<u8>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        .set("group.id", format!("{}reader", pipeline.prefix))
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    consumer
+        .subscribe(&[&format!("{}{topic}", pipeline.prefix)])
+        .unwrap();
+    let started = std::time::Instant::now();
+    let mut values = Vec::new();
+    while values.len() < count {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{topic}: {} values",
+            values.len()
+        );
+        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
+            values.push(message.payload().unwrap_or_default().to_vec());
+        }
+    }
+    values
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canonical_ordered_and_orders_read_by_the_schemas_in_the_registry() {
+    let pipeline = Pipeline::start().await;
+    let history = History::delivered(1);
+    pipeline.post_all(&history.webhooks).await;
+    pipeline.wait_count("SELECT count() FROM events", 4).await;
+
+    for (topic, record, count) in [
+        ("canonical", "DeliveryEvent", 4),
+        ("ordered", "OrderedEvent", 4),
+        ("orders", "Order", 1),
+    ] {
+        let read = tokio::task::block_in_place(|| values(&pipeline, topic, count));
+        let mut schemas: BTreeMap<u32, String> = BTreeMap::new();
+        for value in read {
+            assert_eq!(value[0], 0, "{topic}: magic byte");
+            let id = u32::from_be_bytes(value[1..5].try_into().unwrap());
+            if !schemas.contains_key(&id) {
+                let url = format!("{}/schemas/ids/{id}", stack::shared().registry_url());
+                let answer: serde_json::Value =
+                    reqwest::get(url).await.unwrap().json().await.unwrap();
+                schemas.insert(id, answer["schema"].as_str().unwrap().to_owned());
+            }
+            let schema: serde_avro_fast::Schema = schemas[&id].parse().unwrap();
+            let datum: serde_json::Value =
+                serde_avro_fast::from_datum_slice(&value[5..], &schema).unwrap();
+            let event = datum.get("event").unwrap_or(&datum);
+            assert_eq!(event["order_id"], history.order.as_str(), "{topic}");
+            assert!(schemas[&id].contains(&format!("\"{record}\"")), "{topic}");
+        }
+    }
+}

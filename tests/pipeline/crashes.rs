@@ -1,0 +1,56 @@
+//! kill -9 of each stage in mid-flow: nothing lost, nothing twice.
+
+use pipeline_tests::{Pipeline, Service};
+
+use crate::{
+    deliveries::{every_order_ends_as_told, everything_is_accounted_for},
+    model::{History, shuffled_with_duplicates},
+};
+
+/// Posts a third, kills, posts a third while the stage is away, starts it, kills it once more while
+/// it catches up, posts the rest.
+async fn survives_kills_of(victim: Service) {
+    let mut pipeline = Pipeline::start().await;
+    let histories = History::mixed(60);
+    let webhooks = shuffled_with_duplicates(&histories, 11);
+    let third = webhooks.len() / 3;
+
+    pipeline.post_all(&webhooks[..third]).await;
+    pipeline.kill(victim);
+    pipeline.post_all(&webhooks[third..2 * third]).await;
+    pipeline.launch(victim);
+    pipeline.post_all(&webhooks[2 * third..]).await;
+    pipeline.crash(victim).await;
+
+    let distinct: usize = histories.iter().map(|h| h.webhooks.len()).sum();
+    pipeline
+        .wait_count(
+            "SELECT count() FROM events",
+            i64::try_from(distinct).unwrap(),
+        )
+        .await;
+    every_order_ends_as_told(&pipeline, &histories).await;
+    everything_is_accounted_for(&pipeline, webhooks.len()).await;
+    let gaps = "SELECT count() FROM (SELECT order_id FROM events GROUP BY order_id HAVING max(sequence) != count() OR uniqExact(sequence) != count())";
+    assert_eq!(pipeline.store.count(gaps).await, Ok(0));
+    // The log itself holds each row once: the views' deduplication had nothing to do.
+    assert_eq!(
+        pipeline.store.count("SELECT count() FROM events_log").await,
+        Ok(i64::try_from(distinct).unwrap())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_normalizer_killed_in_mid_flow_loses_nothing_and_repeats_nothing() {
+    survives_kills_of(Service::Normalizer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enricher_killed_in_mid_flow_loses_nothing_and_repeats_nothing() {
+    survives_kills_of(Service::Enricher).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_killed_in_mid_flow_loses_nothing_and_repeats_nothing() {
+    survives_kills_of(Service::Sink).await;
+}

@@ -1,0 +1,8 @@
+//! Webhook in, views out, through the four real services on a real Kafka, registry and ClickHouse.
+
+mod avro_readers;
+mod bad_input;
+mod crashes;
+mod deliveries;
+mod model;
+mod shutdown;
