@@ -98,6 +98,7 @@ impl Cache {
         stamp(&staging)?;
         clear(&folder)?;
         fs::rename(&staging, &folder).doing(|| format!("renaming {}", staging.display()))?;
+        progress.step(part, Step::Fetched);
         Ok(folder)
     }
 }

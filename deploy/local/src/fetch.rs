@@ -12,7 +12,7 @@ use crate::kafka;
 use crate::options::{ClickhouseOptions, KafkaOptions};
 use crate::part::Part;
 use crate::place::Place;
-use crate::progress::{Progress, Step};
+use crate::progress::Progress;
 use crate::registry;
 use crate::tools::{self, Java, Needs};
 use crate::versions;
@@ -54,7 +54,6 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
             kafka::invocation(&java, &folder, place, &KafkaOptions::default(), classes)
         };
         let classes = trial.obtain(Part::Kafka, &folder, invocation)?;
-        progress.step(Part::Kafka, Step::Fetched);
         Ok((folder, classes))
     };
     let fetch_registry = || {
@@ -64,14 +63,12 @@ pub fn fetch(progress: &dyn Progress) -> Result<Parts, Error> {
         let invocation =
             |place: &Place, classes: &Classes| registry::invocation(&java, &folder, place, classes);
         let classes = trial.obtain(Part::Registry, &folder, invocation)?;
-        progress.step(Part::Registry, Step::Fetched);
         Ok((folder, classes))
     };
     let fetch_clickhouse = || {
         let folder = cache.obtain(Part::Clickhouse, &clickhouse_name, progress, |folder| {
             install::clickhouse(folder, &package, progress)
         })?;
-        progress.step(Part::Clickhouse, Step::Fetched);
         Ok(folder.join(install::LIBCHDB))
     };
     let (kafka, registry, clickhouse) = thread::scope(|scope| {

@@ -20,9 +20,9 @@ pub enum Step {
         pinned: bool,
     },
     Unpack,
+    Fetched,
     /// A trial run whose loaded classes are kept, so that later starts take half the time.
     Train,
-    Fetched,
     Start,
     Ready {
         after: Duration,
