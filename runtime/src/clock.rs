@@ -24,7 +24,10 @@ pub trait Clock: Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads it"
+    )]
     fn now_micros(&self) -> i64 {
         let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_micros()),
@@ -63,5 +66,31 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_micros(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_stands_still_until_it_is_moved() {
+        let clock = ManualClock::at_ms(1_000);
+        assert_eq!((clock.now_ms(), clock.now_micros()), (1_000, 1_000_000));
+        clock.advance_ms(-1_500);
+        assert_eq!(clock.now_micros(), -500_000);
+        clock.set_micros(1_999);
+        assert_eq!(clock.now_ms(), 1);
+    }
+
+    #[test]
+    fn milliseconds_before_1970_round_down_as_all_others() {
+        assert_eq!(ManualClock::at_micros(-1).now_ms(), -1);
+    }
+
+    #[test]
+    fn the_system_clock_lies_after_this_was_written() {
+        let clock: SharedClock = Arc::new(SystemClock);
+        assert!(clock.now_ms() > 1_735_689_600_000);
     }
 }

@@ -9,7 +9,7 @@ pub mod service;
 pub mod settings;
 pub mod telemetry;
 
-pub mod admin;
+mod admin;
 pub mod health;
 pub mod shutdown;
 pub mod tasks;

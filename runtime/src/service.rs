@@ -1,13 +1,33 @@
 //! From `main` to the exit code: the same for every service.
 
+mod arguments;
+mod supervise;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+use tracing::{error, info};
+
 use crate::clock::{SharedClock, SystemClock};
 use crate::health::Health;
-use crate::settings::Settings;
-use crate::shutdown::Shutdown;
+use crate::settings::{self, Problems, Settings, Sources};
+use crate::shutdown::{self, Shutdown};
 use crate::tasks::Tasks;
+use crate::{admin, telemetry};
+
+use arguments::Command;
+use supervise::supervise;
+
+/// The async runtime only waits; the work is on threads of its own.
+const WORKERS: usize = 2;
+const EXIT_WELL: u8 = 0;
+const EXIT_FAILED: u8 = 1;
+const EXIT_WRONG_USE: u8 = 2;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What every service is handed beside its settings. Clones share everything.
 #[derive(Debug, Clone)]
@@ -45,12 +65,119 @@ impl Context {
 /// Runs a service from its arguments to its exit code.
 ///
 /// `name` is the binary's, `defaults` the text of its `settings.default.toml`. `run` starts
-/// everything and returns once the service is drained after `context.shutdown` was requested.
-pub fn main<S, R, F>(_name: &'static str, _defaults: &'static str, _run: R) -> ExitCode
+/// everything and either returns once the service is drained after `context.shutdown` was
+/// requested, or returns at once and leaves the work to `context.tasks`.
+///
+/// Exit codes: 0 stopped and drained, 1 failed, 2 wrong arguments or settings.
+pub fn main<S, R, F>(name: &'static str, defaults: &'static str, run: R) -> ExitCode
 where
     S: Settings,
     R: FnOnce(S, Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    ExitCode::FAILURE
+    ExitCode::from(run_with(name, defaults, env::args_os().skip(1), run))
 }
+
+fn run_with<S, R, F>(
+    name: &'static str,
+    defaults: &'static str,
+    arguments: impl Iterator<Item = OsString>,
+    run: R,
+) -> u8
+where
+    S: Settings,
+    R: FnOnce(S, Context) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let config = match arguments::parse(arguments) {
+        Ok(Command::Run { config }) => config,
+        Ok(Command::PrintSettings { config }) => {
+            return match settings::effective::<S>(&Sources::of_process(defaults, config)) {
+                Ok(text) => print(&text),
+                Err(problems) => refuse(name, &problems),
+            };
+        }
+        Ok(Command::Help) => return print(&arguments::help(name)),
+        Ok(Command::Version) => return print(&format!("{name} {VERSION}\n")),
+        Err(text) => {
+            complain(&format!(
+                "{name}: {text}; {name} --help lists the arguments"
+            ));
+            return EXIT_WRONG_USE;
+        }
+    };
+    match settings::load::<S>(&Sources::of_process(defaults, config)) {
+        Ok(settings) => start(name, settings, run),
+        Err(problems) => refuse(name, &problems),
+    }
+}
+
+fn start<S, R, F>(name: &'static str, settings: S, run: R) -> u8
+where
+    S: Settings,
+    R: FnOnce(S, Context) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let common = settings.common().clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime");
+    let runtime = match telemetry::start(&common.telemetry).and(runtime) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("{name}: {error:#}"));
+            return EXIT_FAILED;
+        }
+    };
+    let instance = common.instance.resolved();
+    info!(service = name, version = VERSION, instance, "starting");
+    let ended = runtime.block_on(async {
+        let context = Context::new();
+        shutdown::listen_to_signals(&context.shutdown, &context.tasks)?;
+        let admin = admin::start(&common.admin, &context)?;
+        let within = common.service.shutdown_within();
+        let ended = supervise(run(settings, context.clone()), &context, within).await;
+        admin.stop().await;
+        Ok::<(), anyhow::Error>(ended?)
+    });
+    // a hanging task must not keep the process from ending
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => {
+            info!(service = name, "stopped");
+            EXIT_WELL
+        }
+        Err(cause) => {
+            error!(
+                service = name,
+                cause = format!("{cause:#}"),
+                "stopped with a failure"
+            );
+            EXIT_FAILED
+        }
+    }
+}
+
+fn refuse(name: &str, problems: &Problems) -> u8 {
+    complain(&format!("{name}: the settings cannot be used\n{problems}"));
+    EXIT_WRONG_USE
+}
+
+fn print(text: &str) -> u8 {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => EXIT_WELL,
+        Err(_) => EXIT_FAILED,
+    }
+}
+
+/// For what is said before there is a log.
+fn complain(text: &str) {
+    // nobody is left to tell if standard error is closed
+    let _told = writeln!(io::stderr(), "{text}").is_ok();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,18 @@
 //! When to stop: one flag, set by SIGTERM, SIGINT, or a task that died.
 
+use std::process;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::tasks::Tasks;
+
+/// What a shell reports for a process ended by an interrupt.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// The request to stop. Every clone sees the same one; it is never withdrawn.
 #[derive(Debug, Clone)]
@@ -35,5 +45,61 @@ impl Shutdown {
     /// Asks everything to stop.
     pub fn request(&self) {
         self.0.send_replace(true);
+    }
+}
+
+/// Binds `shutdown` to SIGTERM and SIGINT; the second signal ends the process at once.
+///
+/// The signals have a thread of their own, so that they are heard while all workers are stuck.
+pub(crate) fn listen_to_signals(shutdown: &Shutdown, tasks: &Tasks) -> anyhow::Result<()> {
+    let (listening, heard) = sync_channel(1);
+    let shutdown = shutdown.clone();
+    tasks.spawn_servant_thread("signals", move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        runtime.block_on(async move {
+            let signals = signal(SignalKind::terminate())
+                .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+            let (mut terminate, mut interrupt) = signals.context("cannot listen to signals")?;
+            listening.send(())?;
+            let first = next(&mut terminate, &mut interrupt).await;
+            info!(signal = first, "stopping");
+            shutdown.request();
+            let second = next(&mut terminate, &mut interrupt).await;
+            warn!(signal = second, "stopping at once, without draining");
+            process::exit(EXIT_INTERRUPTED)
+        })
+    });
+    // without this a signal between start and registration would end the process undrained
+    heard.recv().context("cannot listen to signals")
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_clone_sees_the_request() {
+        let shutdown = Shutdown::new();
+        let clone = shutdown.clone();
+        assert!(!clone.is_requested());
+        shutdown.request();
+        clone.requested().await;
+        assert!(clone.is_requested());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_already_is_woken_and_whoever_comes_later_does_not_wait() {
+        let shutdown = Shutdown::new();
+        let ((), ()) = tokio::join!(shutdown.requested(), async { shutdown.request() });
+        shutdown.requested().await;
     }
 }

@@ -2,10 +2,18 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use std::{env, fs};
 
 use serde::Deserialize;
+use tracing_subscriber::filter::Targets;
 
 use super::{Problems, Secret};
+
+const SECURITY_PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+const SASL_MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+/// Leaves room for the rest of a name within Kafka's 249.
+const PREFIX_BYTES_MAX: usize = 100;
+const SHUTDOWN_SECONDS_MAX: u64 = 3_600;
 
 /// The groups that every service has; flattened into its settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -129,14 +137,113 @@ pub struct BlobsSettings {
 }
 
 impl Common {
-    /// Adds what is wrong with the common groups; `load` calls it for every service.
-    pub fn check(&self, _problems: &mut Problems) {}
+    /// Adds what is wrong with the common groups; [`super::load`] calls it for every service.
+    pub fn check(&self, problems: &mut Problems) {
+        self.kafka.check(problems);
+        self.topics.check(problems);
+        if self.instance.resolved().is_empty() {
+            problems.add(
+                "instance.id",
+                "must be given: this machine tells no host name",
+            );
+        }
+        self.telemetry.check(problems);
+        if !(1..=SHUTDOWN_SECONDS_MAX).contains(&self.service.shutdown_seconds) {
+            let text = format!("must be from 1 to {SHUTDOWN_SECONDS_MAX}");
+            problems.add("service.shutdown_seconds", text);
+        }
+    }
+}
+
+impl KafkaSettings {
+    /// Brokers without encryption or authentication, as on a developer's machine.
+    pub fn plaintext(bootstrap_servers: impl Into<String>) -> Self {
+        Self {
+            bootstrap_servers: bootstrap_servers.into(),
+            security_protocol: "plaintext".to_owned(),
+            sasl_mechanism: String::new(),
+            sasl_username: String::new(),
+            sasl_password: Secret::default(),
+            ssl_ca_location: String::new(),
+        }
+    }
+
+    /// Whether the protocol asks for a user and a password.
+    pub fn has_sasl(&self) -> bool {
+        self.security_protocol.starts_with("sasl_")
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if self.bootstrap_servers.trim().is_empty() {
+            problems.add(
+                "kafka.bootstrap_servers",
+                "must be given, as host:port,host:port",
+            );
+        } else if !self.bootstrap_servers.split(',').all(is_host_and_port) {
+            problems.add("kafka.bootstrap_servers", "must be host:port,host:port");
+        }
+        if !SECURITY_PROTOCOLS.contains(&self.security_protocol.as_str()) {
+            let text = format!("must be one of {}", SECURITY_PROTOCOLS.join(", "));
+            problems.add("kafka.security_protocol", text);
+        }
+        if !self.has_sasl() {
+            return;
+        }
+        if !SASL_MECHANISMS.contains(&self.sasl_mechanism.as_str()) {
+            let text = format!("must be one of {}", SASL_MECHANISMS.join(", "));
+            problems.add("kafka.sasl_mechanism", text);
+        }
+        let needed = "must be given, because kafka.security_protocol asks for SASL";
+        if self.sasl_username.is_empty() {
+            problems.add("kafka.sasl_username", needed);
+        }
+        if self.sasl_password.is_empty() {
+            problems.add("kafka.sasl_password", needed);
+        }
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.trim()
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0))
+}
+
+impl TopicsSettings {
+    fn check(&self, problems: &mut Problems) {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if self.prefix.len() > PREFIX_BYTES_MAX || !self.prefix.bytes().all(legal) {
+            let text =
+                format!("must be at most {PREFIX_BYTES_MAX} of a-z, A-Z, 0-9, '.', '_', '-'");
+            problems.add("topics.prefix", text);
+        }
+    }
 }
 
 impl InstanceSettings {
-    /// The given id, or the host's name.
+    /// The given id, or the host's name. Empty only if the machine tells no name, which
+    /// [`super::load`] refuses.
     pub fn resolved(&self) -> String {
-        self.id.clone()
+        if !self.id.is_empty() {
+            return self.id.clone();
+        }
+        fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .or_else(|| env::var("HOSTNAME").ok())
+            .map(|name| name.trim().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+impl TelemetrySettings {
+    fn check(&self, problems: &mut Problems) {
+        if !self.otlp_endpoint.is_empty() {
+            let text = "must be empty: this build has no exporter for traces yet";
+            problems.add("telemetry.otlp_endpoint", text);
+        }
+        if let Err(error) = self.log_level.parse::<Targets>() {
+            problems.add("telemetry.log_level", format!("is no log level: {error}"));
+        }
     }
 }
 

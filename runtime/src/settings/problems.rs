@@ -19,7 +19,9 @@ impl Problems {
 
     /// Key and text of each.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, text)| (key.as_str(), text.as_str()))
+        self.0
+            .iter()
+            .map(|(key, text)| (key.as_str(), text.as_str()))
     }
 }
 
