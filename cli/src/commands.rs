@@ -1,0 +1,100 @@
+//! The subcommands and their arguments.
+
+mod clickhouse;
+mod demo;
+mod order;
+mod schemas;
+mod send;
+mod status;
+mod tenants;
+mod topics;
+mod up;
+
+pub(crate) use tenants::new_token;
+
+use clap::{Parser, Subcommand};
+
+use crate::Verdict;
+
+/// Delivery webhooks of many carriers, as one ordered stream and as tables.
+#[derive(Debug, Parser)]
+#[command(name = "waybill", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: Kafka, registry, ClickHouse and the four services
+    Up(up::Args),
+    /// Run everything, post the carriers' documented webhooks, and show what became of them
+    Demo(demo::Args),
+    /// Sign a webhook as the carrier would, and post it
+    Send(send::Args),
+    /// Show how an installation is doing
+    Status(status::Args),
+    /// Show one order: its state, its history, and the chain it belongs to
+    Order(order::Args),
+    /// Kafka topics
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// Avro schemas
+    #[command(subcommand)]
+    Schemas(schemas::Command),
+    /// ClickHouse tables and views
+    #[command(subcommand)]
+    Clickhouse(clickhouse::Command),
+    /// The tenants file
+    #[command(subcommand)]
+    Tenants(tenants::Command),
+}
+
+impl Cli {
+    pub(crate) async fn run(self) -> anyhow::Result<Verdict> {
+        match self.command {
+            Command::Up(args) => up::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Send(args) => send::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Order(args) => order::run(args).await,
+            Command::Topics(command) => topics::run(command).await,
+            Command::Schemas(command) => schemas::run(command).await,
+            Command::Clickhouse(command) => clickhouse::run(command).await,
+            Command::Tenants(command) => tenants::run(command),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn every_leaf(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {
+        if command.has_subcommands() {
+            command
+                .get_subcommands()
+                .for_each(|sub| every_leaf(sub, check));
+        } else {
+            check(command);
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_all_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_an_example() {
+        every_leaf(&Cli::command(), &mut |command| {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains("waybill "), "{}", command.get_name());
+        });
+    }
+}

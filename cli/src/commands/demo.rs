@@ -1,0 +1,225 @@
+//! `waybill demo`
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use ingest::tenants::Endpoint;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::up::stay;
+use crate::{
+    Verdict, WrongUse,
+    clickhouse::Clickhouse,
+    demo::{self, DeliveryRow, OrderRow},
+    orders, output,
+    sender::Sender,
+    up::{DEMO_ENDPOINT, Plan, Running, Signals},
+};
+
+/// Starts everything as `waybill up` does, posts the webhooks that the carriers document (signed, out
+/// of order, some twice), waits until the tables hold what they must, and shows it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  waybill demo\n  waybill demo --exit")]
+pub(crate) struct Args {
+    /// Stop everything at the end; exit code 1 if a row is wrong or missing
+    #[arg(long)]
+    exit: bool,
+
+    #[command(flatten)]
+    plan: Plan,
+}
+
+/// Several holds, an insert of each kind, and a slow machine.
+const DONE_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
+    let clock = Instant::now();
+    let mut signals = Signals::listen()?;
+    let running = tokio::select! {
+        running = Running::start(&args.plan, None) => running?,
+        () = signals.next() => bail!("interrupted while starting"),
+    };
+    let shown = tokio::select! {
+        shown = show(&running) => shown,
+        () = signals.next() => Err(anyhow::anyhow!("interrupted")),
+    };
+    match &shown {
+        Ok(wrong) if wrong.is_empty() => {
+            output::line(format_args!(
+                "\nAs it must be, {:.0} s after the start.",
+                clock.elapsed().as_secs_f64()
+            ));
+        }
+        Ok(wrong) => wrong
+            .iter()
+            .for_each(|text| output::line(format_args!("WRONG: {text}"))),
+        Err(error) => output::note(format_args!("{error:#}")),
+    }
+    if !args.exit && matches!(&shown, Ok(wrong) if wrong.is_empty()) {
+        output::line(format_args!(
+            "Everything stays up until Ctrl-C. In another terminal, after `. {}`: waybill status",
+            running.folder().env_file().display()
+        ));
+        return stay(running, &mut signals).await;
+    }
+    let stopped = running.stop(&mut signals).await;
+    let wrong = shown?;
+    stopped?;
+    Ok(if wrong.is_empty() {
+        Verdict::Good
+    } else {
+        Verdict::Bad
+    })
+}
+
+/// Posts, waits and prints; gives what is wrong.
+async fn show(running: &Running) -> anyhow::Result<Vec<String>> {
+    let tenants = ingest::tenants::load(running.folder().tenants()).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        WrongUse(problems.join("\n"))
+    })?;
+    let endpoint = tenants.endpoint(DEMO_ENDPOINT).ok_or_else(|| {
+        let file = running.folder().tenants().display();
+        WrongUse(format!(
+            "the demo needs the endpoint {DEMO_ENDPOINT} in {file}; delete it to have it made anew"
+        ))
+    })?;
+    let receipts = post(running, endpoint).await?;
+    let clickhouse = Clickhouse::new(running.settings()?.clickhouse())?;
+    let tenant = endpoint.tenant.id.as_str();
+    let wrong = wait(&clickhouse, tenant, &receipts).await?;
+    print(&clickhouse, tenant).await?;
+    Ok(wrong)
+}
+
+async fn post(running: &Running, endpoint: &Endpoint) -> anyhow::Result<Vec<String>> {
+    let environment: BTreeMap<String, String> = running.environment().into_iter().collect();
+    let ingest = environment
+        .get("WAYBILL_INGEST_URL")
+        .context("no address of ingest")?;
+    let sender = Sender::new(ingest)?;
+    let mut receipts = Vec::new();
+    output::title(format_args!(
+        "Posting {} webhooks of Lalamove, out of order, some twice",
+        demo::LALAMOVE.len()
+    ));
+    for webhook in demo::LALAMOVE {
+        let body = sender.signed(endpoint, webhook.body)?;
+        let answer = sender.post(endpoint, body).await?;
+        output::line(format_args!("  {} {}", answer.status, webhook.name));
+        match answer.receipt_id {
+            Some(receipt) if answer.status == 200 => receipts.push(receipt),
+            _ => bail!(
+                "{} was answered with {} {}",
+                webhook.name,
+                answer.status,
+                answer.body
+            ),
+        }
+    }
+    Ok(receipts)
+}
+
+/// Until everything is right, or no time is left; then what is still wrong.
+async fn wait(
+    clickhouse: &Clickhouse,
+    tenant: &str,
+    receipts: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let began = Instant::now();
+    let mut said = usize::MAX;
+    loop {
+        let wrong = wrong(clickhouse, tenant, receipts).await?;
+        if wrong.is_empty() || began.elapsed() > DONE_WITHIN {
+            return Ok(wrong);
+        }
+        if wrong.len() != said {
+            said = wrong.len();
+            let seconds = began.elapsed().as_secs_f64();
+            output::note(format_args!("{seconds:5.1} s  {said} facts still to come"));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Accounted {
+    receipt_id: String,
+}
+
+/// Every receipt has its row and its outcomes, each in one of two views.
+const ACCOUNTED: &str = "SELECT receipt_id FROM receipts WHERE tenant_id = {tenant:String} \
+    AND receipt_id IN {receipts:Array(String)} AND receipt_id IN ( \
+        SELECT receipt_id FROM \
+            (SELECT receipt_id, part, parts FROM events WHERE tenant_id = {tenant:String} \
+             UNION ALL \
+             SELECT receipt_id, part, parts FROM set_aside WHERE tenant_id = {tenant:String}) \
+        GROUP BY receipt_id HAVING uniqExact(part) = max(parts))";
+
+async fn wrong(
+    clickhouse: &Clickhouse,
+    tenant: &str,
+    receipts: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let whose = [("tenant", tenant)];
+    let orders = clickhouse
+        .rows::<OrderRow>(demo::ORDERS_QUERY, &whose)
+        .await?;
+    let orders = orders
+        .into_iter()
+        .map(|row| (row.order_id, row.columns))
+        .collect();
+    let mut wrong = demo::wrong_orders(&orders);
+    let deliveries: Vec<DeliveryRow> = clickhouse.rows(DELIVERIES, &whose).await?;
+    wrong.extend(demo::wrong_deliveries(&deliveries));
+
+    // receipt ids are UUIDs: nothing in them needs quoting
+    let list = format!("['{}']", receipts.join("','"));
+    let accounted: Vec<Accounted> = clickhouse
+        .rows(ACCOUNTED, &[("tenant", tenant), ("receipts", &list)])
+        .await?;
+    let missing = receipts
+        .iter()
+        .filter(|id| !accounted.iter().any(|row| row.receipt_id == **id));
+    wrong.extend(missing.map(|receipt| format!("receipt {receipt} has no outcome yet")));
+    Ok(wrong)
+}
+
+const DELIVERIES: &str = "SELECT * FROM deliveries WHERE tenant_id = {tenant:String} \
+    AND provider = 'lalamove' ORDER BY coalesce(requested_at, ended_at), root_order_id";
+const OUTCOMES: &str = "SELECT tenant_id, provider, reason, count() AS outcomes FROM set_aside \
+    WHERE tenant_id = {tenant:String} GROUP BY ALL ORDER BY ALL";
+
+async fn print(clickhouse: &Clickhouse, tenant: &str) -> anyhow::Result<()> {
+    let whose = [("tenant", tenant)];
+    let deliveries: Vec<Map<String, Value>> = clickhouse.rows(DELIVERIES, &whose).await?;
+    output::title("Deliveries: a chain of replaced orders counts once");
+    let columns = [
+        "root_order_id",
+        "order_count",
+        "status",
+        "requested_at",
+        "ended_at",
+        "driver_id",
+        "price_amount",
+        "canceled_by",
+    ];
+    orders::print_rows(&deliveries, &columns);
+    let shown = orders::find(clickhouse, tenant, "lalamove", demo::SHOWN_ORDER).await?;
+    if let Some(order) = shown {
+        order.print();
+    }
+    let chained = orders::find(clickhouse, tenant, "lalamove", demo::CHAINED_ORDER).await?;
+    if let Some(order) = chained {
+        order.print_chain();
+    }
+    let outcomes: Vec<Map<String, Value>> = clickhouse.rows(OUTCOMES, &whose).await?;
+    output::title("Set aside: what came twice is counted, not lost");
+    orders::print_rows(&outcomes, &["tenant_id", "provider", "reason", "outcomes"]);
+    Ok(())
+}
