@@ -30,11 +30,18 @@ impl Service {
     }
 }
 
-/// Where cargo put the binaries: beside the folder of this test binary.
-pub fn binary(name: &str) -> PathBuf {
+/// The folder beside that of this test binary: cargo puts binaries there.
+pub fn target_folder() -> PathBuf {
     let own = std::env::current_exe().expect("own path");
-    let folder = own.parent().and_then(Path::parent).expect("target folder");
-    let path = folder.join(name);
+    own.parent()
+        .and_then(Path::parent)
+        .expect("target folder")
+        .to_owned()
+}
+
+/// One of the workspace's binaries.
+pub fn binary(name: &str) -> PathBuf {
+    let path = target_folder().join(name);
     assert!(
         path.exists(),
         "{} is not built: run `make build`",

@@ -86,8 +86,10 @@ impl CaughtUp {
     /// The ends of a partition, with the instant at which the clock was read before them.
     pub fn target(&mut self, partition: i32, ends: Ends, sampled_ms: i64) {
         let progress = self.partitions.entry(partition).or_default();
-        progress.target = (ends.last_stable >= ends.high_watermark)
-            .then_some(Target { end: ends.high_watermark, sampled_ms });
+        progress.target = (ends.last_stable >= ends.high_watermark).then_some(Target {
+            end: ends.high_watermark,
+            sampled_ms,
+        });
     }
 
     /// What the partition needs so that its time may reach `wanted_ms`.
@@ -123,8 +125,17 @@ mod tests {
 
     #[test]
     fn time_moves_once_the_end_was_fetched_and_handed_out() {
-        let mut caught_up = asked(Ends { high_watermark: 10, last_stable: 10 });
-        caught_up.fetched(0, Fetched { eof_offset: 10, queued: 2 });
+        let mut caught_up = asked(Ends {
+            high_watermark: 10,
+            last_stable: 10,
+        });
+        caught_up.fetched(
+            0,
+            Fetched {
+                eof_offset: 10,
+                queued: 2,
+            },
+        );
         caught_up.handed_out();
         assert_eq!(caught_up.step(0, AT), Step::Wait);
         caught_up.handed_out();
@@ -134,22 +145,43 @@ mod tests {
 
     #[test]
     fn an_older_end_of_partition_does_not_count() {
-        let mut caught_up = asked(Ends { high_watermark: 10, last_stable: 10 });
-        caught_up.fetched(0, Fetched { eof_offset: 7, queued: 0 });
+        let mut caught_up = asked(Ends {
+            high_watermark: 10,
+            last_stable: 10,
+        });
+        caught_up.fetched(
+            0,
+            Fetched {
+                eof_offset: 7,
+                queued: 0,
+            },
+        );
         caught_up.drained();
         assert_eq!(caught_up.step(0, AT), Step::Wait);
     }
 
     #[test]
     fn an_open_transaction_upstream_is_not_idleness() {
-        let mut caught_up = asked(Ends { high_watermark: 10, last_stable: 8 });
-        caught_up.fetched(0, Fetched { eof_offset: 10, queued: 0 });
+        let mut caught_up = asked(Ends {
+            high_watermark: 10,
+            last_stable: 8,
+        });
+        caught_up.fetched(
+            0,
+            Fetched {
+                eof_offset: 10,
+                queued: 0,
+            },
+        );
         assert_eq!(caught_up.step(0, AT), Step::AskEnds);
     }
 
     #[test]
     fn a_clock_read_before_the_deadline_is_read_again() {
-        let mut caught_up = asked(Ends { high_watermark: 10, last_stable: 10 });
+        let mut caught_up = asked(Ends {
+            high_watermark: 10,
+            last_stable: 10,
+        });
         assert_eq!(caught_up.step(0, AT + 1), Step::AskEnds);
     }
 }

@@ -65,7 +65,11 @@ impl KafkaLog {
         let id = format!("{}-{}", options.group, options.instance);
         Ok(Self {
             primary: Arc::from(options.primary.as_str()),
-            companions: options.companions.iter().map(|name| Arc::from(name.as_str())).collect(),
+            companions: options
+                .companions
+                .iter()
+                .map(|name| Arc::from(name.as_str()))
+                .collect(),
             producer: Transactions::connect(&options.kafka, &id)?,
             member: Member::join(options)?,
             companion,
@@ -81,8 +85,13 @@ impl KafkaLog {
         let mut list = TopicPartitionList::new();
         for ((topic, partition), offset) in &self.committed {
             if (*topic == self.primary) == of_primary {
-                let offset = if *offset < 0 { Offset::Beginning } else { Offset::Offset(*offset) };
-                list.add_partition_offset(topic, *partition, offset).map_err(|e| again(&e))?;
+                let offset = if *offset < 0 {
+                    Offset::Beginning
+                } else {
+                    Offset::Offset(*offset)
+                };
+                list.add_partition_offset(topic, *partition, offset)
+                    .map_err(|e| again(&e))?;
             }
         }
         Ok(list)
@@ -92,15 +101,22 @@ impl KafkaLog {
     fn assign(&mut self) -> Result<(), LogError> {
         self.caught_up.clear();
         self.ends_asked.clear();
-        self.member.consumer.assign(&self.assignment(true)?).map_err(|e| again(&e))?;
+        self.member
+            .consumer
+            .assign(&self.assignment(true)?)
+            .map_err(|e| again(&e))?;
         if let Some(companion) = &self.companion {
-            companion.assign(&self.assignment(false)?).map_err(|e| again(&e))?;
+            companion
+                .assign(&self.assignment(false)?)
+                .map_err(|e| again(&e))?;
         }
         Ok(())
     }
 
     fn ends(&self, partition: i32) -> Result<Option<Ends>, LogError> {
-        let Some(uncommitted) = &self.uncommitted else { return Ok(None) };
+        let Some(uncommitted) = &self.uncommitted else {
+            return Ok(None);
+        };
         let end = |consumer: &dyn Fn() -> Result<(i64, i64), KafkaError>| match consumer() {
             Ok((_, end)) => Some(end),
             Err(error) => {
@@ -110,10 +126,15 @@ impl KafkaLog {
         };
         // The high watermark first: the last stable offset must then reach what it was.
         let high = end(&|| uncommitted.fetch_watermarks(&self.primary, partition, ASK));
-        let stable = end(&|| self.member.consumer.fetch_watermarks(&self.primary, partition, ASK));
-        Ok(high
-            .zip(stable)
-            .map(|(high_watermark, last_stable)| Ends { high_watermark, last_stable }))
+        let stable = end(&|| {
+            self.member
+                .consumer
+                .fetch_watermarks(&self.primary, partition, ASK)
+        });
+        Ok(high.zip(stable).map(|(high_watermark, last_stable)| Ends {
+            high_watermark,
+            last_stable,
+        }))
     }
 }
 
@@ -125,7 +146,10 @@ pub(super) fn again(error: &KafkaError) -> LogError {
 fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incoming<'_>)) {
     use rdkafka::message::Headers;
     let headers: Vec<(&str, &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|h| (h.key, h.value.unwrap_or_default())).collect()
+        headers
+            .iter()
+            .map(|h| (h.key, h.value.unwrap_or_default()))
+            .collect()
     });
     on_record(&Incoming {
         topic: message.topic(),
@@ -193,9 +217,9 @@ impl Log for KafkaLog {
                 polled
             }
             Some(Event::Assigned(partitions)) => Ok(Polled::Assigned(partitions)),
-            Some(Event::Revoked) => {
-                Ok(Polled::Revoked { lost: self.member.consumer.assignment_lost() })
-            }
+            Some(Event::Revoked) => Ok(Polled::Revoked {
+                lost: self.member.consumer.assignment_lost(),
+            }),
             None => polled,
         }
     }
@@ -211,12 +235,20 @@ impl Log for KafkaLog {
         if partitions.is_empty() {
             return Ok(());
         }
-        let found =
-            self.member.consumer.committed_offsets(wanted, ASK).map_err(|error| again(&error))?;
+        let found = self
+            .member
+            .consumer
+            .committed_offsets(wanted, ASK)
+            .map_err(|error| again(&error))?;
         for element in found.elements() {
             element.error().map_err(|error| again(&error))?;
-            let offset = element.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(-1);
-            self.committed.insert((Arc::from(element.topic()), element.partition()), offset);
+            let offset = element
+                .offset()
+                .to_raw()
+                .filter(|offset| *offset >= 0)
+                .unwrap_or(-1);
+            self.committed
+                .insert((Arc::from(element.topic()), element.partition()), offset);
         }
         Ok(())
     }
@@ -231,7 +263,10 @@ impl Log for KafkaLog {
         if let Some(companion) = &self.companion {
             companion.unassign().map_err(|error| again(&error))?;
         }
-        self.member.consumer.unassign().map_err(|error| again(&error))
+        self.member
+            .consumer
+            .unassign()
+            .map_err(|error| again(&error))
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
@@ -273,7 +308,11 @@ impl Log for KafkaLog {
 
     fn position(&self, partition: i32) -> Option<((Arc<str>, i32), i64)> {
         let place = (self.primary.clone(), partition);
-        let offset = self.committed.get(&place).copied().filter(|offset| *offset >= 0)?;
+        let offset = self
+            .committed
+            .get(&place)
+            .copied()
+            .filter(|offset| *offset >= 0)?;
         Some((place, offset))
     }
 

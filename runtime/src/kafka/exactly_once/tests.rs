@@ -2,8 +2,9 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     Failure, Incoming, Outgoing, Output, Stage,
-    fake::{Durable, Fault, FakeLog},
-    worker::{Metrics, Worker},
+    fake::{Durable, FakeLog, Fault},
+    transaction::Metrics,
+    worker::Worker,
 };
 use crate::{backoff::Backoff, clock::ManualClock};
 
@@ -36,7 +37,10 @@ impl Stage for Counting {
             return Err(Failure::Retry("not now".into()));
         }
         self.overlay += 1;
-        let value = format!("{number}:{}", String::from_utf8_lossy(record.value.unwrap()));
+        let value = format!(
+            "{number}:{}",
+            String::from_utf8_lossy(record.value.unwrap())
+        );
         out.send(Output {
             topic: Arc::from("out"),
             partition: None,
@@ -99,7 +103,11 @@ fn each_record_has_its_effect_once_whichever_call_fails_in_whichever_way() {
     ];
     for fault in faults {
         for call in 1..40 {
-            assert_eq!(outputs_of(Some((call, fault)), None), EXPECTED, "{fault:?} at call {call}");
+            assert_eq!(
+                outputs_of(Some((call, fault)), None),
+                EXPECTED,
+                "{fault:?} at call {call}"
+            );
         }
     }
 }

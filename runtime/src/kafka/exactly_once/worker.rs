@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, Log, LogError, Outgoing, Polled, Positions, Stage};
+use super::{
+    Log, LogError, Outgoing, Polled, Stage,
+    transaction::{Metrics, Open, Trouble},
+};
 use crate::{
     backoff::Backoff, clock::SharedClock, health, kafka::log::KafkaLog, service::Context,
     settings::KafkaSettings, shutdown::Shutdown,
@@ -31,13 +34,6 @@ pub struct Options {
     pub tracks_time: bool,
 }
 
-/// A transaction closes at the first of these.
-const RECORDS_MAX: usize = 10_000;
-const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// With more input at hand: worth a longer transaction.
-const OPEN_WITH_LAG: Duration = Duration::from_millis(200);
-/// Input went idle: what came together leaves together.
-const OPEN_IDLE: Duration = Duration::from_millis(25);
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// How often deadlines of partitions are looked at.
 const TIME_STEP: Duration = Duration::from_millis(20);
@@ -56,92 +52,6 @@ pub fn run<S: Stage>(options: &Options, stage: &mut S, context: &Context) -> any
     let result = worker.run(&context.shutdown);
     log.close();
     result
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Metrics {
-    records: prometheus::IntCounter,
-    committed: prometheus::IntCounter,
-    aborted: prometheus::IntCounter,
-    renewed: prometheus::IntCounter,
-}
-
-impl Metrics {
-    pub(super) fn new(name: &str, registry: &prometheus::Registry) -> anyhow::Result<Self> {
-        // A service may run several workers (`normalizer`, `normalizer-overflow`): one name, a label.
-        let service = name.split('-').next().unwrap_or(name);
-        let counter = |what: &str, help: &str| -> anyhow::Result<prometheus::IntCounter> {
-            let opts = prometheus::Opts::new(format!("waybill_{service}_{what}"), help)
-                .const_label("worker", name);
-            let counter = prometheus::IntCounter::with_opts(opts)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        Ok(Self {
-            records: counter("input_records_total", "records of committed transactions")?,
-            committed: counter("transactions_committed_total", "transactions committed")?,
-            aborted: counter("transactions_aborted_total", "transactions aborted and read again")?,
-            renewed: counter("producers_renewed_total", "producers replaced after a failure")?,
-        })
-    }
-}
-
-struct Open {
-    since: Instant,
-    records: usize,
-    bytes: usize,
-    went_idle: bool,
-    begun: bool,
-    positions: Positions,
-}
-
-impl Open {
-    fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            records: 0,
-            bytes: 0,
-            went_idle: false,
-            begun: false,
-            positions: Positions::new(),
-        }
-    }
-
-    fn time_left(&self) -> Duration {
-        let limit = if self.went_idle { OPEN_IDLE } else { OPEN_WITH_LAG };
-        limit.saturating_sub(self.since.elapsed())
-    }
-
-    fn is_full(&self) -> bool {
-        self.records >= RECORDS_MAX || self.bytes >= BYTES_MAX || self.time_left().is_zero()
-    }
-}
-
-/// What went wrong in one turn.
-#[derive(Debug)]
-enum Trouble {
-    Abort(String),
-    Renew(String),
-    Stop(anyhow::Error),
-}
-
-impl From<LogError> for Trouble {
-    fn from(error: LogError) -> Self {
-        match error {
-            LogError::Abort(why) => Self::Abort(why),
-            LogError::Unknown(why) => Self::Renew(why),
-            LogError::Stop(why) => Self::Stop(anyhow::anyhow!(why)),
-        }
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Retry(why) => Self::Abort(why),
-            Failure::Stop(error) => Self::Stop(error),
-        }
-    }
 }
 
 pub(super) struct Worker<'a, L, S> {
@@ -209,7 +119,11 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         }
         let wait = self.open.as_ref().map_or(IDLE_POLL, |open| {
             // The first idle poll comes back at once, so that idleness is seen.
-            if open.went_idle { open.time_left() } else { Duration::ZERO }
+            if open.went_idle {
+                open.time_left()
+            } else {
+                Duration::ZERO
+            }
         });
         match self.poll(wait)? {
             Polled::Record | Polled::Event => {}
@@ -233,14 +147,19 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
 
     fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
         let mut outcome = Ok(());
-        let (stage, out, open, topics) =
-            (&mut *self.stage, &mut self.out, &mut self.open, &mut self.topics);
+        let (stage, out, open, topics) = (
+            &mut *self.stage,
+            &mut self.out,
+            &mut self.open,
+            &mut self.topics,
+        );
         let polled = self.log.poll(wait, &mut |record| {
             let open = open.get_or_insert_with(Open::new);
             open.records += 1;
             open.bytes += record.value.map_or(0, <[u8]>::len);
             let topic = interned(topics, record.topic);
-            open.positions.insert((topic, record.partition), record.offset + 1);
+            open.positions
+                .insert((topic, record.partition), record.offset + 1);
             outcome = stage.record(record, out);
         })?;
         outcome?;
@@ -297,14 +216,18 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         }
         self.stage.before_commit(&mut self.out)?;
         self.flush()?;
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         if !open.begun {
             self.log.begin()?;
             open.begun = true;
         }
         self.log.commit(&open.positions)?;
         self.metrics.committed.inc();
-        self.metrics.records.inc_by(u64::try_from(open.records).unwrap_or(0));
+        self.metrics
+            .records
+            .inc_by(u64::try_from(open.records).unwrap_or(0));
         self.open = None;
         self.stage.committed();
         self.backoff.reset();
@@ -314,7 +237,8 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     /// Positions first, state second: a predecessor's commit that is still under way is then in both.
     fn take_up(&mut self, partitions: &[i32]) -> Result<(), Trouble> {
         self.log.load_positions(partitions)?;
-        self.stage.revoked(&self.owned.iter().copied().collect::<Vec<_>>());
+        self.stage
+            .revoked(&self.owned.iter().copied().collect::<Vec<_>>());
         self.owned.clear();
         self.stage.assigned(partitions)?;
         self.owned = partitions.iter().copied().collect();

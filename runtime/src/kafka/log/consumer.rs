@@ -47,14 +47,22 @@ impl Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
-        let Some(topic) = statistics.topics.get(&self.primary) else { return };
+        let Some(topic) = statistics.topics.get(&self.primary) else {
+            return;
+        };
         let fetched = topic
             .partitions
             .values()
             .filter(|p| p.partition >= 0)
             .map(|p| {
                 let queued = u64::try_from(p.fetchq_cnt).unwrap_or(0);
-                (p.partition, Fetched { eof_offset: p.eof_offset, queued })
+                (
+                    p.partition,
+                    Fetched {
+                        eof_offset: p.eof_offset,
+                        queued,
+                    },
+                )
             })
             .collect();
         self.push(Event::Fetched(fetched));
@@ -75,7 +83,11 @@ impl ConsumerContext for Context {
                 tracing::warn!(%error, "partitions not given up while closing");
             }
         } else if assigned {
-            let partitions = partitions.elements().iter().map(|e| e.partition()).collect();
+            let partitions = partitions
+                .elements()
+                .iter()
+                .map(|e| e.partition())
+                .collect();
             self.push(Event::Assigned(partitions));
         } else {
             self.push(Event::Revoked);
@@ -110,11 +122,19 @@ impl Member {
 
     pub(super) fn take_event(&self) -> Option<Event> {
         let context = self.consumer.client().context();
-        context.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        context
+            .events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     pub(super) fn closing(&self) {
-        self.consumer.client().context().closing.store(true, Ordering::Release);
+        self.consumer
+            .client()
+            .context()
+            .closing
+            .store(true, Ordering::Release);
         // A rebalance that was noted and never answered would keep the group waiting.
         if let Err(error) = self.consumer.unassign() {
             tracing::warn!(%error, "partitions not given up while closing");

@@ -65,7 +65,9 @@ impl Transactions {
     }
 
     fn producer(&self) -> Result<&BaseProducer<Context>, LogError> {
-        self.producer.as_ref().ok_or_else(|| LogError::Unknown("no producer yet".into()))
+        self.producer
+            .as_ref()
+            .ok_or_else(|| LogError::Unknown("no producer yet".into()))
     }
 
     /// A new producer with the same id: its init ends whatever an earlier one left open.
@@ -89,7 +91,9 @@ impl Transactions {
             self.renew()?;
         }
         self.deliveries.failed.store(0, Ordering::Release);
-        self.producer()?.begin_transaction().map_err(|error| class("begin", &error))
+        self.producer()?
+            .begin_transaction()
+            .map_err(|error| class("begin", &error))
     }
 
     pub(super) fn send(&mut self, output: &Output) -> Result<(), LogError> {
@@ -104,9 +108,15 @@ impl Transactions {
         }
         if !output.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(output.headers.len());
-            record = record.headers(output.headers.iter().fold(headers, |headers, (key, value)| {
-                headers.insert(Header { key, value: Some(value) })
-            }));
+            record = record.headers(output.headers.iter().fold(
+                headers,
+                |headers, (key, value)| {
+                    headers.insert(Header {
+                        key,
+                        value: Some(value),
+                    })
+                },
+            ));
         }
         let until = Instant::now() + Duration::from_millis(u64::from(MESSAGE_TIMEOUT_MS));
         loop {
@@ -133,13 +143,17 @@ impl Transactions {
         let until = Instant::now() + Duration::from_millis(u64::from(TRANSACTION_TIMEOUT_MS));
         while producer.in_flight_count() > 0 {
             if Instant::now() > until {
-                return Err(LogError::Unknown("records were not delivered in time".into()));
+                return Err(LogError::Unknown(
+                    "records were not delivered in time".into(),
+                ));
             }
             producer.poll(Duration::from_millis(1));
         }
         let failed = self.deliveries.failed.load(Ordering::Acquire);
         if failed > 0 {
-            return Err(LogError::Abort(format!("{failed} records were not delivered")));
+            return Err(LogError::Abort(format!(
+                "{failed} records were not delivered"
+            )));
         }
         let metadata = metadata()
             .ok_or_else(|| LogError::Abort("the consumer is not a member of its group".into()))?;
@@ -169,9 +183,9 @@ fn class(call: &str, error: &KafkaError) -> LogError {
             // If a successor is alive, its generation refuses our commits, which are then aborted.
             LogError::Unknown(text)
         }
-        KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
-            LogError::Stop(format!("{text}: a record of ours is larger than the topic takes"))
-        }
+        KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => LogError::Stop(
+            format!("{text}: a record of ours is larger than the topic takes"),
+        ),
         _ => LogError::Unknown(text),
     }
 }
@@ -189,22 +203,27 @@ impl Watchdog {
         let since_ms = Arc::new(AtomicI64::new(0));
         let watched = Arc::downgrade(&since_ms);
         let limit_ms = 2 * i64::from(TRANSACTION_TIMEOUT_MS);
-        std::thread::Builder::new().name("kafka-watchdog".into()).spawn(move || {
-            while let Some(since_ms) = watched.upgrade() {
-                let since = since_ms.load(Ordering::Acquire);
-                drop(since_ms);
-                if since > 0 && elapsed_ms(started) - since > limit_ms {
-                    tracing::error!("a call to Kafka hangs, the process ends so that another can go on");
-                    std::process::exit(1);
+        std::thread::Builder::new()
+            .name("kafka-watchdog".into())
+            .spawn(move || {
+                while let Some(since_ms) = watched.upgrade() {
+                    let since = since_ms.load(Ordering::Acquire);
+                    drop(since_ms);
+                    if since > 0 && elapsed_ms(started) - since > limit_ms {
+                        tracing::error!(
+                            "a call to Kafka hangs, the process ends so that another can go on"
+                        );
+                        std::process::exit(1);
+                    }
+                    std::thread::park_timeout(Duration::from_secs(1));
                 }
-                std::thread::park_timeout(Duration::from_secs(1));
-            }
-        })?;
+            })?;
         Ok(Self { started, since_ms })
     }
 
     fn watched<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.since_ms.store(elapsed_ms(self.started).max(1), Ordering::Release);
+        self.since_ms
+            .store(elapsed_ms(self.started).max(1), Ordering::Release);
         let result = call();
         self.since_ms.store(0, Ordering::Release);
         result
