@@ -1,1 +1,7 @@
-fn main() {}
+//! `enricher`: canonical topic to ordered topic.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::service::main("enricher", enricher::settings::DEFAULTS, enricher::run)
+}

@@ -95,6 +95,12 @@ impl ReceiptId {
         Self(uuid)
     }
 
+    /// From the sixteen bytes of [`ReceiptId::as_bytes`].
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid::Uuid::from_bytes(bytes))
+    }
+
     /// The sixteen bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -135,6 +141,12 @@ impl EventId {
             *to = from;
         }
         Self(id)
+    }
+
+    /// From the sixteen bytes of [`EventId::as_bytes`].
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 
     /// The id of an event whose content equals that of `self` but which is not a duplicate.

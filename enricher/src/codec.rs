@@ -1,0 +1,150 @@
+//! Bytes of what only the enricher reads: state in the changelog, links between orders.
+//!
+//! A version byte, then MessagePack with named fields: a field may be added (with a default) and
+//! older records still read. The version rises only with a change that cannot be read so.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{account::AccountState, lineage::Link, order::OrderState};
+
+const VERSION: u8 = 1;
+const ORDER: u8 = b'o';
+const ACCOUNT: u8 = b'a';
+const LINK: u8 = b'l';
+
+/// Why bytes are not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    #[error("written by a newer version, or not by us")]
+    Version,
+    #[error("not read")]
+    Decode(#[from] rmp_serde::decode::Error),
+    #[error("not written")]
+    Encode(#[from] rmp_serde::encode::Error),
+}
+
+/// What the changelog holds under one key.
+#[derive(Clone, Debug)]
+pub enum Record {
+    Order(Box<OrderState>),
+    Account(Box<AccountState>),
+}
+
+fn write<T: Serialize>(kind: u8, value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.extend([VERSION, kind]);
+    rmp_serde::encode::write_named(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    Ok(rmp_serde::from_slice(bytes)?)
+}
+
+impl Record {
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        match self {
+            Self::Order(state) => write(ORDER, state),
+            Self::Account(state) => write(ACCOUNT, state),
+        }
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        match bytes {
+            [VERSION, ORDER, rest @ ..] => {
+                let mut state: Box<OrderState> = read(rest)?;
+                state.weighs(bytes.len());
+                Ok(Self::Order(state))
+            }
+            [VERSION, ACCOUNT, rest @ ..] => Ok(Self::Account(read(rest)?)),
+            _ => Err(CodecError::Version),
+        }
+    }
+}
+
+pub fn encode_link(link: &Link) -> Result<Vec<u8>, CodecError> {
+    write(LINK, link)
+}
+
+pub fn decode_link(bytes: &[u8]) -> Result<Link, CodecError> {
+    match bytes {
+        [VERSION, LINK, rest @ ..] => read(rest),
+        _ => Err(CodecError::Version),
+    }
+}
+
+/// Ids as their sixteen bytes: half of what their text takes.
+pub mod bytes16 {
+    use std::fmt;
+
+    use schemas::{EventId, ReceiptId};
+    use serde::{Deserializer, Serializer, de};
+
+    pub trait Bytes16: Sized {
+        fn bytes(&self) -> &[u8; 16];
+        fn from(bytes: [u8; 16]) -> Self;
+    }
+
+    impl Bytes16 for EventId {
+        fn bytes(&self) -> &[u8; 16] {
+            self.as_bytes()
+        }
+        fn from(bytes: [u8; 16]) -> Self {
+            Self::from_bytes(bytes)
+        }
+    }
+
+    impl Bytes16 for ReceiptId {
+        fn bytes(&self) -> &[u8; 16] {
+            self.as_bytes()
+        }
+        fn from(bytes: [u8; 16]) -> Self {
+            Self::from_bytes(bytes)
+        }
+    }
+
+    pub fn serialize<T: Bytes16, S: Serializer>(id: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(id.bytes())
+    }
+
+    pub fn deserialize<'de, T: Bytes16, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = [u8; 16];
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("sixteen bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<[u8; 16], E> {
+                bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; 16], A::Error> {
+                let mut bytes = [0; 16];
+                for (at, byte) in bytes.iter_mut().enumerate() {
+                    *byte = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
+                }
+                Ok(bytes)
+            }
+        }
+        from.deserialize_bytes(Visitor).map(T::from)
+    }
+}
+
+/// A list of shared values as a plain list: cloning an order's state shares its history.
+pub mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(
+        list: &[Arc<T>],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(list.iter().map(AsRef::as_ref))
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Arc<T>>, D::Error> {
+        Ok(Vec::<T>::deserialize(from)?.into_iter().map(Arc::new).collect())
+    }
+}

@@ -1,0 +1,253 @@
+//! Which order continues which. Pure.
+//!
+//! Orders of one chain live under different keys, so each tells its successors the path that leads
+//! to them, and adopts the path of its chosen predecessor. A path is a function of what is known in
+//! the end, not of the order in which it came: claims are ranked by (occurred_at, event_id), links
+//! of one sender by a version. A path that meets itself is a cycle; it is cut before its smallest
+//! order id, by every member in the same way, so that no message chases another.
+
+use schemas::{EventId, Micros, OrderId};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::bytes16;
+
+/// Longest path of ancestors.
+pub const ANCESTORS_MAX: usize = 64;
+/// Most predecessors, and most successors, that one order may claim.
+const CLAIMS_MAX: usize = 64;
+/// How often an order may lose its path for being too long before it stays without one: a cycle
+/// that is longer than the limit would otherwise never come to rest.
+const CUTS_MAX: u8 = 8;
+
+/// That one order continues another, as one event says it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Claim {
+    #[serde(rename = "t")]
+    pub at: Micros,
+    #[serde(rename = "e", with = "bytes16")]
+    pub event_id: EventId,
+    /// The other order.
+    #[serde(rename = "o")]
+    pub order_id: OrderId,
+}
+
+/// From an order to its successor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The sender, as its successor would claim it.
+    #[serde(rename = "c")]
+    pub claim: Claim,
+    /// Rises with each change of the sender's path.
+    #[serde(rename = "v")]
+    pub version: u64,
+    /// The path to the successor, first order first, the sender last.
+    #[serde(rename = "p")]
+    pub ancestors: Vec<OrderId>,
+}
+
+/// What learning something changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// A link or the path is another now.
+    pub changed: bool,
+    /// A link was left out, because the chain or the number of claims is over its limit.
+    pub limit: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Parent {
+    #[serde(rename = "c")]
+    claim: Claim,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
+    ancestors: Vec<OrderId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Child {
+    #[serde(rename = "c")]
+    claim: Claim,
+    /// The version of the path that it was told last.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    told: Option<u64>,
+}
+
+/// An order's place among the orders that it continues and that continue it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lineage {
+    #[serde(rename = "a", skip_serializing_if = "Vec::is_empty")]
+    parents: Vec<Parent>,
+    #[serde(rename = "d", skip_serializing_if = "Vec::is_empty")]
+    children: Vec<Child>,
+    /// Ancestors, first order first.
+    #[serde(rename = "p", skip_serializing_if = "Vec::is_empty")]
+    path: Vec<OrderId>,
+    #[serde(rename = "v")]
+    version: u64,
+    #[serde(rename = "c")]
+    cuts: u8,
+    #[serde(rename = "x")]
+    is_cut: bool,
+}
+
+impl Lineage {
+    pub fn is_empty(&self) -> bool {
+        self.parents.is_empty() && self.children.is_empty()
+    }
+
+    /// Whether any link is known. Links are never forgotten, so neither is this.
+    pub fn is_chained(&self) -> bool {
+        !self.is_empty()
+    }
+
+    /// The first order of the chain, if it is another one.
+    pub fn root(&self) -> Option<&OrderId> {
+        self.path.first()
+    }
+
+    pub fn generation(&self) -> i32 {
+        i32::try_from(self.path.len()).unwrap_or(i32::MAX)
+    }
+
+    /// The chosen predecessor.
+    pub fn replaces(&self) -> Option<&OrderId> {
+        self.parents.first().map(|parent| &parent.claim.order_id)
+    }
+
+    /// The chosen successor.
+    pub fn replaced_by(&self) -> Option<&OrderId> {
+        self.children.first().map(|child| &child.claim.order_id)
+    }
+
+    /// An event of this order says which order it continues.
+    pub fn replaces_order(&mut self, own: &OrderId, claim: Claim) -> Learned {
+        self.parent(own, claim, None)
+    }
+
+    /// An event of this order says which order continues it.
+    pub fn is_replaced_by(&mut self, own: &OrderId, claim: Claim) -> Learned {
+        if claim.order_id == *own {
+            return Learned::default();
+        }
+        let before = self.replaced_by().cloned();
+        let was_empty = self.is_empty();
+        let count = self.children.len();
+        let known = self.children.iter_mut().find(|child| child.claim.order_id == claim.order_id);
+        let is_new = known.is_none();
+        match known {
+            Some(child) => child.claim = child.claim.clone().min(claim),
+            None if count >= CLAIMS_MAX => {
+                return Learned { changed: false, limit: true };
+            }
+            None => self.children.push(Child { claim, told: None }),
+        }
+        self.children.sort_by(|a, b| a.claim.cmp(&b.claim));
+        let chosen = self.replaced_by() != before.as_ref();
+        Learned { changed: is_new || was_empty || chosen, limit: false }
+    }
+
+    /// A predecessor says which path leads here.
+    pub fn link(&mut self, own: &OrderId, link: Link) -> Learned {
+        self.parent(own, link.claim, Some((link.version, link.ancestors)))
+    }
+
+    /// What the successors have not been told yet.
+    pub fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Link)> {
+        let Self { children, path, version, .. } = self;
+        let mut links = Vec::new();
+        for child in children.iter_mut().filter(|child| child.told != Some(*version)) {
+            child.told = Some(*version);
+            let claim = Claim { order_id: own.clone(), ..child.claim.clone() };
+            let ancestors = path.iter().chain([own]).cloned().collect();
+            links.push((
+                child.claim.order_id.clone(),
+                Link { claim, version: *version, ancestors },
+            ));
+        }
+        links
+    }
+
+    fn parent(
+        &mut self,
+        own: &OrderId,
+        claim: Claim,
+        path: Option<(u64, Vec<OrderId>)>,
+    ) -> Learned {
+        if claim.order_id == *own {
+            return Learned::default();
+        }
+        let chosen = self.replaces().cloned();
+        let was_empty = self.is_empty();
+        let known = self.parents.iter().position(|parent| parent.claim.order_id == claim.order_id);
+        let at = match known {
+            Some(at) => at,
+            None if self.parents.len() >= CLAIMS_MAX => {
+                return Learned { changed: false, limit: true };
+            }
+            None => {
+                let parent =
+                    Parent { claim: claim.clone(), version: None, ancestors: Vec::new() };
+                self.parents.push(parent);
+                self.parents.len() - 1
+            }
+        };
+        if let Some(parent) = self.parents.get_mut(at) {
+            if claim < parent.claim {
+                parent.claim = claim;
+            }
+            if let Some((version, ancestors)) = path
+                && parent.version.is_none_or(|known| known < version)
+            {
+                parent.version = Some(version);
+                parent.ancestors = ancestors;
+            }
+        }
+        self.parents.sort_by(|a, b| a.claim.cmp(&b.claim));
+        let (moved, limit) = self.resolve(own);
+        Learned { changed: moved || was_empty || self.replaces() != chosen.as_ref(), limit }
+    }
+
+    /// Adopts the path of the chosen predecessor. Says whether it is another one than before, and
+    /// whether it was cut just now.
+    fn resolve(&mut self, own: &OrderId) -> (bool, bool) {
+        let mut path = self.parents.first().map_or_else(Vec::new, |parent| adopt(own, parent));
+        let is_cut = path.len() > ANCESTORS_MAX || (self.cuts >= CUTS_MAX && !path.is_empty());
+        let cut_now = is_cut && !self.is_cut;
+        if is_cut {
+            path.clear();
+        }
+        if cut_now {
+            self.cuts = self.cuts.saturating_add(1);
+        }
+        self.is_cut = is_cut;
+        let moved = path != self.path;
+        if moved {
+            self.path = path;
+            self.version += 1;
+        }
+        (moved, cut_now)
+    }
+}
+
+/// The path to `own` through its predecessor. What the predecessor did not say yet is left open: it
+/// counts as the first order until it speaks.
+fn adopt(own: &OrderId, parent: &Parent) -> Vec<OrderId> {
+    if parent.ancestors.is_empty() {
+        return vec![parent.claim.order_id.clone()];
+    }
+    let Some(met) = parent.ancestors.iter().position(|order| order == own) else {
+        return parent.ancestors.clone();
+    };
+    // From its own name on, the path is the whole cycle.
+    let cycle = parent.ancestors.iter().skip(met);
+    let first = cycle.clone().min();
+    if first == Some(own) {
+        return Vec::new();
+    }
+    cycle.skip_while(|order| Some(*order) != first).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! All that is kept of one order: what was released, what waits, its place in its chain. Pure.
+
+use std::sync::Arc;
+
+use schemas::{
+    DeliveryEvent, EndpointId, Micros, OrderId, OrderedEvent, Provider, Reason, set_aside::About,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::shared,
+    content::Content,
+    effects::Effects,
+    fact::{Fact, Release},
+    lineage::{ANCESTORS_MAX, Claim, Learned, Lineage, Link},
+    outcome,
+    place::{Place, Span},
+    reorder::{
+        duplicates::{Seen, Sighting, sighting},
+        late::Frontier,
+        order_window::{Waiting, Window},
+    },
+    status::{Fold, Outcome},
+};
+
+/// An order's state is one Kafka record, which may hold a megabyte.
+const STATE_BYTES_MAX: usize = 800_000;
+/// What an event takes in the state beyond its Avro bytes, at most: names of its fields.
+const NAMES_BYTES: usize = 1_024;
+
+/// The state of one order. The short names keep the changelog small.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderState {
+    /// What was released, in place order.
+    #[serde(rename = "f", with = "shared")]
+    facts: Vec<Arc<Fact>>,
+    #[serde(rename = "w", skip_serializing_if = "Window::is_empty")]
+    window: Window,
+    #[serde(rename = "n")]
+    sequence: i64,
+    /// Snapshots written so far.
+    #[serde(rename = "r")]
+    snapshots: i64,
+    #[serde(rename = "o", skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+    /// Append time of the last record about it.
+    #[serde(rename = "t")]
+    touched_ms: i64,
+    #[serde(rename = "g", skip_serializing_if = "Lineage::is_empty")]
+    lineage: Lineage,
+    #[serde(skip)]
+    folded: Option<Folded>,
+    #[serde(skip)]
+    bytes: usize,
+}
+
+/// What the first event of an order says; it never changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Origin {
+    #[serde(rename = "p")]
+    pub provider: Provider,
+    #[serde(rename = "e")]
+    pub endpoint_id: EndpointId,
+    #[serde(rename = "r")]
+    pub first_received_at: Micros,
+}
+
+/// Follows from the facts; kept while they only grow at their end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Folded {
+    fold: Fold,
+    frontier: Frontier,
+}
+
+impl Folded {
+    fn add(&mut self, provider: Provider, fact: &Fact) {
+        self.fold.step(provider, fact);
+        self.frontier.pass(fact);
+    }
+}
+
+impl OrderState {
+    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> + Clone {
+        self.facts.iter().map(AsRef::as_ref)
+    }
+
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    pub(crate) fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    pub fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    pub fn snapshots(&self) -> i64 {
+        self.snapshots
+    }
+
+    pub fn touched_ms(&self) -> i64 {
+        self.touched_ms
+    }
+
+    pub(crate) fn touch(&mut self, appended_ms: i64) {
+        self.touched_ms = self.touched_ms.max(appended_ms);
+    }
+
+    pub(crate) fn count_snapshot(&mut self) {
+        self.snapshots += 1;
+    }
+
+    /// The state as written takes this much.
+    pub fn weighs(&mut self, bytes: usize) {
+        self.bytes = bytes;
+    }
+
+    /// Whether an event of `bytes` no longer fits.
+    pub fn is_full(&self, bytes: usize) -> bool {
+        self.bytes + bytes + NAMES_BYTES > STATE_BYTES_MAX
+    }
+
+    pub(crate) fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes + NAMES_BYTES;
+    }
+
+    /// Remembers what the first event says.
+    pub(crate) fn begin(&mut self, event: &DeliveryEvent) {
+        self.origin.get_or_insert_with(|| Origin {
+            provider: event.provider,
+            endpoint_id: event.endpoint_id.clone(),
+            first_received_at: event.received_at,
+        });
+    }
+
+    pub fn sighting(&self, event: &DeliveryEvent, content: Content) -> Sighting {
+        let released = self.facts().find(|fact| fact.place.event_id == event.event_id);
+        let seen = released.map(|fact| Seen {
+            receipt_id: fact.receipt_id,
+            part: fact.part,
+            content: fact.content,
+        });
+        let waiting = || {
+            let mut waiting = self.window.iter();
+            let found = waiting.find(|waiting| waiting.place.event_id == event.event_id)?;
+            Some(Seen {
+                receipt_id: found.event.receipt_id,
+                part: found.event.part,
+                content: found.content,
+            })
+        };
+        sighting(event, content, seen.or_else(waiting))
+    }
+
+    /// The carrier's word of the last released status that sorts before a place.
+    pub(crate) fn word_before(&self, place: Place) -> Option<&str> {
+        let before = self.facts.partition_point(|fact| fact.place < place);
+        let mut earlier = self.facts.iter().take(before).rev();
+        earlier.find_map(|fact| fact.continued_by())
+    }
+
+    /// The order's status as known now.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let provider = self.origin.as_ref()?.provider;
+        self.folded(provider).fold.outcome(provider, self.facts())
+    }
+
+    /// Nothing waits, and nothing more is expected: the order ended, or has no event at all.
+    pub fn may_be_forgotten(&self) -> bool {
+        let ended = self.outcome().is_some_and(|outcome| outcome.is_final);
+        self.window.is_empty() && (ended || self.facts.is_empty())
+    }
+
+    fn folded(&self, provider: Provider) -> Folded {
+        self.folded.unwrap_or_else(|| {
+            let mut folded = Folded::default();
+            self.facts().for_each(|fact| folded.add(provider, fact));
+            folded
+        })
+    }
+
+    fn insert(&mut self, provider: Provider, fact: Fact) {
+        let at = self.facts.partition_point(|other| other.place < fact.place);
+        let mut folded = self.folded(provider);
+        let is_last = at == self.facts.len();
+        if is_last {
+            folded.add(provider, &fact);
+        }
+        self.facts.insert(at, Arc::new(fact));
+        self.folded = is_last.then_some(folded);
+    }
+
+    /// Gives an event its place in the history.
+    pub(crate) fn release(&mut self, waiting: Waiting, time_ms: i64, to: &mut Effects) {
+        let Waiting { event, content, .. } = waiting;
+        let span =
+            Span::new(event.occurred_at, event.occurred_at_uncertainty_ms.unwrap_or_default());
+        let late = self.folded(event.provider).frontier.is_late(span);
+        self.sequence += 1;
+        let release = Release { sequence: self.sequence, revision: 0, late };
+        let status_before = self.outcome();
+        self.write(Arc::unwrap_or_clone(event), content, (release, status_before), (time_ms, to));
+    }
+
+    /// Lays a new reading over an event that was taken in before.
+    pub(crate) fn revise(&mut self, event: DeliveryEvent, time_ms: i64, to: &mut Effects) {
+        if let Some(waiting) = self.window.take(event.event_id) {
+            self.window.insert(Waiting::new(event, waiting.deadline_ms));
+            to.outcomes.push(outcome::Outcome::Repeated);
+            return;
+        }
+        let status_before = self.outcome();
+        let known = self.facts.iter().position(|fact| fact.place.event_id == event.event_id);
+        let Some(known) = known.map(|at| self.facts.remove(at)) else { return };
+        self.folded = None;
+        let release = Release {
+            sequence: known.sequence,
+            revision: known.revision.saturating_add(1),
+            late: known.late,
+        };
+        let content = Content::of(&event);
+        self.write(event, content, (release, status_before), (time_ms, to));
+    }
+
+    fn write(
+        &mut self,
+        event: DeliveryEvent,
+        content: Content,
+        (release, status_before): (Release, Option<Outcome>),
+        (time_ms, to): (i64, &mut Effects),
+    ) {
+        self.learn(&event, to);
+        self.insert(event.provider, Fact::of(&event, content, release));
+        let status_after = self.outcome();
+        to.order(OrderedEvent {
+            sequence: release.sequence,
+            revision: release.revision,
+            late: release.late,
+            status_before: status_before.map(|outcome| outcome.status),
+            status_after: status_after.map(|outcome| outcome.status),
+            root_order_id: self.lineage.root().or(event.order_id.as_ref()).cloned(),
+            generation: self.lineage.generation(),
+            order_first_received_at: self.origin.as_ref().map(|origin| origin.first_received_at),
+            released_at: Micros::from_millis(time_ms),
+            event,
+        });
+    }
+
+    /// Takes up the links that an event names.
+    fn learn(&mut self, event: &DeliveryEvent, to: &mut Effects) {
+        let Some(own) = &event.order_id else { return };
+        let claim = |order_id: &OrderId| Claim {
+            at: event.occurred_at,
+            event_id: event.event_id,
+            order_id: order_id.clone(),
+        };
+        if let Some(older) = &event.replaces_order_id
+            && self.lineage.replaces_order(own, claim(older)).limit
+        {
+            to.remark(About::event(event), Reason::LineageLimit, over("replaces_order_id"));
+        }
+        if let Some(newer) = &event.replaced_by_order_id
+            && self.lineage.is_replaced_by(own, claim(newer)).limit
+        {
+            to.remark(About::event(event), Reason::LineageLimit, over("replaced_by_order_id"));
+        }
+    }
+
+    /// Takes up what a predecessor says; says whether anything changed.
+    pub(crate) fn link(
+        &mut self,
+        (about, own): (&schemas::OrderKey, &OrderId),
+        link: Link,
+        to: &mut Effects,
+    ) -> bool {
+        let Learned { changed, limit } = self.lineage.link(own, link);
+        let claimed = |fact: &&Fact| {
+            fact.extras.as_ref().is_some_and(|extras| extras.replaces.is_some())
+        };
+        if limit
+            && let Some(fact) = self.facts().find(claimed)
+            && let Some(origin) = &self.origin
+        {
+            let about = About {
+                receipt_id: fact.receipt_id.to_string(),
+                event_id: Some(fact.place.event_id),
+                part: fact.part,
+                parts: fact.extras.as_ref().map_or(1, |extras| extras.parts),
+                tenant_id: about.tenant.to_string(),
+                provider: about.provider.to_string(),
+                endpoint_id: origin.endpoint_id.to_string(),
+                order_id: Some(own.to_string()),
+                received_at: fact.place.received_at,
+            };
+            to.remark(about, Reason::LineageLimit, over("replaces_order_id"));
+        }
+        changed || limit
+    }
+
+    /// What the order's successors have not been told yet.
+    pub(crate) fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Link)> {
+        self.lineage.untold(own)
+    }
+}
+
+fn over(field: &str) -> String {
+    format!("{field}: over {ANCESTORS_MAX} orders are linked")
+}

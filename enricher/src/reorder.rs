@@ -1,0 +1,102 @@
+//! Which event leaves when, and as what. Pure.
+//!
+//! An event leaves at once when it continues what was released, when our own receipt dates it, or
+//! when it bears no status and nothing earlier waits; else when its hold ends. Whatever sorts before
+//! an event that leaves goes first, and each release may let the next one continue.
+
+pub mod duplicates;
+pub mod late;
+pub mod order_window;
+pub mod release;
+
+use schemas::{DeliveryEvent, OccurredAtSource, Provider};
+
+use order_window::Waiting;
+use release::{Cause, leaves_at_once};
+
+use crate::{
+    effects::{Effects, Released},
+    order::OrderState,
+};
+
+/// How long events wait, and how many.
+#[derive(Clone, Debug)]
+pub struct Holds {
+    pub default_ms: i64,
+    pub by_provider: Vec<(Provider, i64)>,
+    pub waiting_max: usize,
+}
+
+impl Holds {
+    fn hold_ms(&self, event: &DeliveryEvent) -> i64 {
+        if event.occurred_at_source == OccurredAtSource::Receipt {
+            return 0;
+        }
+        let own = self.by_provider.iter().find(|(provider, _)| *provider == event.provider);
+        own.map_or(self.default_ms, |(_, hold_ms)| *hold_ms)
+    }
+
+    /// Takes a new event in and releases what may leave. `time_ms` is the partition's time.
+    pub fn admit(
+        &self,
+        state: &mut OrderState,
+        event: DeliveryEvent,
+        (appended_ms, time_ms): (i64, i64),
+        to: &mut Effects,
+    ) {
+        // A hold that ended before this event was appended did not wait for it.
+        release_due(state, time_ms, to);
+        let deadline_ms = appended_ms.saturating_add(self.hold_ms(&event));
+        state.begin(&event);
+        state.window_mut().insert(Waiting::new(event, deadline_ms));
+        self.settle(state, time_ms, to);
+    }
+
+    /// Releases what may leave at `time_ms`.
+    pub fn settle(&self, state: &mut OrderState, time_ms: i64, to: &mut Effects) {
+        release_due(state, time_ms, to);
+        release_ready(state, time_ms, to);
+        while state.window().len() > self.waiting_max {
+            release_first(state, time_ms, Cause::Full, to);
+            release_ready(state, time_ms, to);
+        }
+    }
+}
+
+/// Ends the holds that end at or before `time_ms`, in their order. Each release happens at the end
+/// of its hold, whether the next record or the clock told us so.
+pub fn release_due(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
+    while let Some(deadline_ms) = state.window().deadline_ms().filter(|at| *at <= time_ms) {
+        let Some(last) = state.window().last_due(deadline_ms) else { return };
+        while let Some(first) = state.window().first().filter(|first| first.place <= last) {
+            let cause = if first.place < last && first.deadline_ms > deadline_ms {
+                Cause::Swept
+            } else if first.event.occurred_at_source == OccurredAtSource::Receipt {
+                Cause::Receipt
+            } else {
+                Cause::HoldEnded
+            };
+            release_first(state, deadline_ms, cause, to);
+        }
+        release_ready(state, deadline_ms, to);
+    }
+}
+
+fn release_ready(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
+    while let Some(first) = state.window().first() {
+        let before = state.word_before(first.place);
+        let Some(cause) = leaves_at_once(&first.event, before) else { return };
+        release_first(state, time_ms, cause, to);
+    }
+}
+
+fn release_first(state: &mut OrderState, time_ms: i64, cause: Cause, to: &mut Effects) {
+    if let Some(waiting) = state.window_mut().take_first() {
+        let released = Released { cause, provider: waiting.event.provider };
+        state.release(waiting, time_ms, to);
+        to.releases.push(released);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The events of one order that wait for an earlier one. Pure.
+
+use std::sync::Arc;
+
+use schemas::DeliveryEvent;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{content::Content, place::Place};
+
+/// One waiting event.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Kept")]
+pub struct Waiting {
+    pub place: Place,
+    pub content: Content,
+    /// End of its hold, in the time of the partition's records.
+    pub deadline_ms: i64,
+    pub event: Arc<DeliveryEvent>,
+}
+
+/// As it stands in the changelog.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(rename = "d")]
+    deadline_ms: i64,
+    #[serde(rename = "e")]
+    event: DeliveryEvent,
+}
+
+#[derive(Serialize)]
+struct Keeping<'a> {
+    #[serde(rename = "d")]
+    deadline_ms: i64,
+    #[serde(rename = "e")]
+    event: &'a DeliveryEvent,
+}
+
+impl From<Kept> for Waiting {
+    fn from(kept: Kept) -> Self {
+        Self::new(kept.event, kept.deadline_ms)
+    }
+}
+
+impl Serialize for Waiting {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Keeping { deadline_ms: self.deadline_ms, event: &self.event }.serialize(to)
+    }
+}
+
+impl Waiting {
+    pub fn new(event: DeliveryEvent, deadline_ms: i64) -> Self {
+        Self {
+            place: Place::of(&event),
+            content: Content::of(&event),
+            deadline_ms,
+            event: Arc::new(event),
+        }
+    }
+}
+
+/// Waiting events in place order.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Window(Vec<Waiting>);
+
+impl Window {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.0.iter()
+    }
+
+    pub fn first(&self) -> Option<&Waiting> {
+        self.0.first()
+    }
+
+    pub fn insert(&mut self, waiting: Waiting) {
+        let at = self.0.partition_point(|other| other.place < waiting.place);
+        self.0.insert(at, waiting);
+    }
+
+    pub fn take_first(&mut self) -> Option<Waiting> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
+    /// Removes the event with this id.
+    pub fn take(&mut self, event_id: schemas::EventId) -> Option<Waiting> {
+        let at = self.0.iter().position(|waiting| waiting.place.event_id == event_id)?;
+        Some(self.0.remove(at))
+    }
+
+    /// The earliest end of a hold.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        self.0.iter().map(|waiting| waiting.deadline_ms).min()
+    }
+
+    /// Where the last event stands whose hold ends at or before `deadline_ms`.
+    pub fn last_due(&self, deadline_ms: i64) -> Option<Place> {
+        let due = self.0.iter().rev().find(|waiting| waiting.deadline_ms <= deadline_ms);
+        due.map(|waiting| waiting.place)
+    }
+}

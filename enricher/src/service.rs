@@ -1,0 +1,278 @@
+//! The flow: decode, decide, encode, settle. Kafka's part is `runtime::kafka::exactly_once`.
+
+mod changelog;
+mod output;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Stage};
+use schemas::{
+    DeliveryEvent, Micros, OrderKey, Reason,
+    avro::{AvroError, Decoder},
+    set_aside::{About, Source, Why},
+    topics::Topic,
+};
+
+pub use self::{
+    changelog::{Changelog, KafkaChangelog, MemoryChangelog},
+    output::SchemaIds,
+};
+use self::output::Outputs;
+use crate::{
+    codec::decode_link,
+    effects::Effects,
+    metrics::{Metrics, Pending},
+    outcome::Outcome,
+    partition::{Appended, Partition, Rules},
+    store::Store,
+};
+
+/// Why a schema id has no text.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSchema {
+    /// The registry says that there is none.
+    #[error("the registry does not know it")]
+    Unknown,
+    /// The registry can't be asked now.
+    #[error("{0}")]
+    NotNow(String),
+    /// The registry can't be asked at all.
+    #[error(transparent)]
+    Never(anyhow::Error),
+}
+
+/// The writer's schema behind an id.
+pub type Schemas = Box<dyn FnMut(u32) -> Result<String, NoSchema> + Send>;
+
+/// The worker's stage: the partitions that are ours, and what turns bytes into types and back.
+#[expect(missing_debug_implementations, reason = "the encoders have none")]
+pub struct Enricher {
+    canonical: String,
+    links: String,
+    rules: Arc<Rules>,
+    partitions: BTreeMap<i32, Partition>,
+    decoder: Decoder,
+    schemas: Schemas,
+    changelog: Box<dyn Changelog>,
+    outputs: Outputs,
+    effects: Effects,
+    metrics: Metrics,
+    pending: Pending,
+}
+
+impl Enricher {
+    /// A stage of the topics under `prefix`; it knows no schema and has an empty changelog.
+    ///
+    /// # Errors
+    /// If an embedded schema is not Avro, which a test of `schemas` rules out.
+    pub fn new(
+        prefix: &str,
+        ids: SchemaIds,
+        rules: Arc<Rules>,
+        metrics: Metrics,
+    ) -> Result<Self, AvroError> {
+        Ok(Self {
+            canonical: Topic::Canonical.name(prefix),
+            links: Topic::EnricherLinks.name(prefix),
+            rules,
+            partitions: BTreeMap::new(),
+            decoder: Decoder::new(),
+            schemas: Box::new(|_| Err(NoSchema::Unknown)),
+            changelog: Box::new(MemoryChangelog::default()),
+            outputs: Outputs::new(prefix, ids)?,
+            effects: Effects::default(),
+            metrics,
+            pending: Pending::default(),
+        })
+    }
+
+    /// Where writers' schemas come from.
+    #[must_use]
+    pub fn with_schemas(mut self, schemas: Schemas) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
+    /// Where the state of assigned partitions comes from.
+    #[must_use]
+    pub fn with_changelog(mut self, changelog: Box<dyn Changelog>) -> Self {
+        self.changelog = changelog;
+        self
+    }
+
+    fn load(&mut self, partition: i32) -> Result<Partition, Failure> {
+        let mut store = Store::default();
+        self.changelog.read(partition, &mut |key, record| store.restore(key, record))?;
+        self.metrics.restored(store.len());
+        tracing::info!(partition, records = store.len(), "state restored");
+        Ok(Partition::new(Arc::clone(&self.rules), store))
+    }
+
+    /// The event of a canonical record, or why it is none.
+    fn decode(&mut self, value: &[u8]) -> Result<Result<DeliveryEvent, String>, Failure> {
+        let again = match self.decoder.decode(value) {
+            Ok(event) => return Ok(Ok(event)),
+            Err(AvroError::UnknownSchema(id)) => id,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let text = match (self.schemas)(again) {
+            Ok(text) => text,
+            Err(NoSchema::Unknown) => return Ok(Err(format!("schema id {again} is not registered"))),
+            Err(NoSchema::NotNow(why)) => return Err(Failure::Retry(why)),
+            Err(NoSchema::Never(error)) => return Err(Failure::Stop(error)),
+        };
+        let learned = self.decoder.learn(again, &text);
+        Ok(learned.and_then(|()| self.decoder.decode(value)).map_err(|error| error.to_string()))
+    }
+
+    fn event(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
+        let Some(key) = record.key.and_then(|key| std::str::from_utf8(key).ok()) else {
+            return self.undecodable(record, "key: is not text".into());
+        };
+        let Some(value) = record.value else {
+            return self.undecodable(record, "value: is missing".into());
+        };
+        let event = match self.decode(value)? {
+            Ok(event) => event,
+            Err(why) => return self.undecodable(record, format!("value: {why}")),
+        };
+        let partition = own(&mut self.partitions, record.partition)?;
+        if partition.store().record(key).is_none() && key.parse() != Ok(event.key()) {
+            return self.undecodable(record, "key: does not name the event's order".into());
+        }
+        partition.event(key, event, appended(record, value), &mut self.effects);
+        Ok(())
+    }
+
+    fn link(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
+        let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
+        let Some(key) = key.and_then(|key| key.parse::<OrderKey>().ok()) else {
+            return self.undecodable(record, "key: names no order".into());
+        };
+        let value = record.value.unwrap_or_default();
+        let link = match decode_link(value) {
+            Ok(link) => link,
+            Err(error) => return self.undecodable(record, format!("value: {error}")),
+        };
+        let partition = own(&mut self.partitions, record.partition)?;
+        partition.link(&key, link, appended(record, value), &mut self.effects);
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it ends functions that may fail")]
+    fn undecodable(&mut self, record: &Incoming<'_>, detail: String) -> Result<(), Failure> {
+        let reason = Reason::Undecodable;
+        let about = About::nothing_but_its_place(source(record));
+        self.effects.outcomes.push(Outcome::SetAside(reason));
+        self.effects.set_aside.push((about, Why { reason, detail }));
+        Ok(())
+    }
+
+    /// Writes what a step wants written.
+    fn emit(
+        &mut self,
+        partition: i32,
+        source: Option<Source<'_>>,
+        out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        self.pending.count(&self.effects);
+        for (key, event) in &self.effects.ordered {
+            out.send(self.outputs.ordered(partition, key, event)?);
+        }
+        for (about, why) in self.effects.set_aside.drain(..) {
+            // Time alone sets nothing aside.
+            if let Some(source) = source {
+                out.send(self.outputs.set_aside(about, why, source)?);
+            }
+        }
+        self.effects.clear();
+        Ok(())
+    }
+}
+
+fn own(partitions: &mut BTreeMap<i32, Partition>, number: i32) -> Result<&mut Partition, Failure> {
+    let not_ours = || Failure::Stop(anyhow::anyhow!("partition {number} is not assigned"));
+    partitions.get_mut(&number).ok_or_else(not_ours)
+}
+
+fn appended(record: &Incoming<'_>, value: &[u8]) -> Appended {
+    Appended { at_ms: record.timestamp_ms, bytes: value.len() }
+}
+
+fn source<'a>(record: &Incoming<'a>) -> Source<'a> {
+    Source {
+        topic: record.topic,
+        partition: record.partition,
+        offset: record.offset,
+        appended_at: Micros::from_millis(record.timestamp_ms),
+    }
+}
+
+impl Stage for Enricher {
+    fn assigned(&mut self, partitions: &[i32]) -> Result<(), Failure> {
+        self.partitions.clear();
+        for number in partitions {
+            let partition = self.load(*number)?;
+            self.partitions.insert(*number, partition);
+        }
+        self.metrics.state(self.partitions.values());
+        Ok(())
+    }
+
+    fn revoked(&mut self, partitions: &[i32]) {
+        for number in partitions {
+            self.partitions.remove(number);
+        }
+        self.metrics.state(self.partitions.values());
+    }
+
+    fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
+        self.effects.clear();
+        if record.topic == self.canonical {
+            self.event(record)?;
+        } else if record.topic == self.links {
+            self.link(record)?;
+        } else {
+            let topic = record.topic;
+            return Err(Failure::Stop(anyhow::anyhow!("{topic} is no input of ours")));
+        }
+        self.emit(record.partition, Some(source(record)), out)
+    }
+
+    fn advance(
+        &mut self,
+        partition: i32,
+        now_ms: i64,
+        out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        self.effects.clear();
+        own(&mut self.partitions, partition)?.advance(now_ms, &mut self.effects);
+        self.emit(partition, None, out)
+    }
+
+    fn deadline_ms(&self, partition: i32) -> Option<i64> {
+        self.partitions.get(&partition)?.deadline_ms()
+    }
+
+    fn before_commit(&mut self, out: &mut Outgoing) -> Result<(), Failure> {
+        let outputs = &self.outputs;
+        for (number, partition) in &mut self.partitions {
+            partition.settle(|settled| outputs.settled(*number, settled, out))?;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.partitions.values_mut().for_each(Partition::committed);
+        self.pending.commit(&self.metrics);
+        self.metrics.state(self.partitions.values());
+    }
+
+    fn discarded(&mut self) {
+        self.partitions.values_mut().for_each(Partition::discarded);
+        self.pending.discard();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What is written, to which topic and partition.
+
+use std::sync::Arc;
+
+use runtime::kafka::exactly_once::{Failure, Outgoing, Output};
+use schemas::{
+    OrderedEvent, SetAside,
+    avro::{AvroError, Encoder, Record},
+    set_aside::{About, Source, Stage, Why},
+    topics::Topic,
+};
+
+use crate::{
+    codec::encode_link,
+    partition::{Settled, Snapshot},
+};
+
+/// The registry's ids of what is written here.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaIds {
+    /// Of `OrderedEvent`.
+    pub ordered_event: u32,
+    /// Of `Order`.
+    pub order: u32,
+    /// Of `SetAside`.
+    pub set_aside: u32,
+}
+
+/// Encoders and topics.
+pub(super) struct Outputs {
+    ordered: (Arc<str>, Encoder),
+    orders: (Arc<str>, Encoder),
+    set_aside: (Arc<str>, Encoder),
+    links: Arc<str>,
+    changelog: Arc<str>,
+}
+
+fn stop(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Stop(error.into())
+}
+
+impl Outputs {
+    pub(super) fn new(prefix: &str, ids: SchemaIds) -> Result<Self, AvroError> {
+        let name = |topic: Topic| Arc::<str>::from(topic.name(prefix));
+        Ok(Self {
+            ordered: (name(Topic::Ordered), Encoder::new(Record::OrderedEvent, ids.ordered_event)?),
+            orders: (name(Topic::Orders), Encoder::new(Record::Order, ids.order)?),
+            set_aside: (name(Topic::SetAside), Encoder::new(Record::SetAside, ids.set_aside)?),
+            links: name(Topic::EnricherLinks),
+            changelog: name(Topic::EnricherChangelog),
+        })
+    }
+
+    pub(super) fn ordered(
+        &self,
+        partition: i32,
+        key: &str,
+        event: &OrderedEvent,
+    ) -> Result<Output, Failure> {
+        let (topic, encoder) = &self.ordered;
+        let value = encoder.encode(event).map_err(stop)?;
+        Ok(output(topic, Some(partition), key, Some(value)))
+    }
+
+    pub(super) fn set_aside(
+        &self,
+        about: About,
+        why: Why,
+        source: Source<'_>,
+    ) -> Result<Output, Failure> {
+        let (topic, encoder) = &self.set_aside;
+        let set_aside = SetAside::new(Stage::Enricher, about, why, source);
+        let value = encoder.encode(&set_aside).map_err(stop)?;
+        Ok(output(topic, None, &set_aside.receipt_id, Some(value)))
+    }
+
+    /// Writes what a transaction leaves of one key; returns how many bytes its state takes.
+    pub(super) fn settled(
+        &self,
+        partition: i32,
+        settled: Settled<'_>,
+        out: &mut Outgoing,
+    ) -> Result<usize, Failure> {
+        let Settled { key, snapshot, record, links } = settled;
+        let (topic, encoder) = &self.orders;
+        let snapshot = match snapshot {
+            Snapshot::Unchanged => None,
+            Snapshot::Forgotten => Some(None),
+            Snapshot::Is(order) => Some(Some(encoder.encode(&order).map_err(stop)?)),
+        };
+        if let Some(value) = snapshot {
+            out.send(output(topic, Some(partition), key, value));
+        }
+        // Another order's partition is another one: murmur2 of its key, as in canonical.
+        for (successor, link) in links {
+            let value = encode_link(&link).map_err(stop)?;
+            out.send(output(&self.links, None, &successor.to_string(), Some(value)));
+        }
+        let value = record.map(crate::codec::Record::encode).transpose().map_err(stop)?;
+        let bytes = value.as_ref().map_or(0, Vec::len);
+        out.send(output(&self.changelog, Some(partition), key, value));
+        Ok(bytes)
+    }
+}
+
+fn output(topic: &Arc<str>, partition: Option<i32>, key: &str, value: Option<Vec<u8>>) -> Output {
+    Output {
+        topic: Arc::clone(topic),
+        partition,
+        key: key.as_bytes().to_vec(),
+        value,
+        headers: Vec::new(),
+    }
+}

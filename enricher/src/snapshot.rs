@@ -1,0 +1,266 @@
+//! The newest state of an order, folded over its facts in event-time order. Pure.
+
+pub mod assignment;
+pub mod stops;
+
+use std::time::Duration;
+
+use schemas::{
+    Assurance, Micros, Order, OrderId, OrderKey, Provider, Status,
+    delivery_event::{Proof, Stop},
+    ids::Subject,
+};
+
+use crate::{
+    fact::{Extras, Fact},
+    lineage::Lineage,
+    order::OrderState,
+    status::{Fold, Outcome},
+};
+use assignment::Assignments;
+
+/// How long a cancellation by Lalamove's support may still turn out to be a replacement.
+const PROVISIONAL: Duration = Duration::from_secs(10 * 60);
+const LALAMOVE_SUPPORT: &str = "LALAMOVE_CUSTOMER_SUPPORT";
+
+/// The snapshot of an order, none where no event of it was released yet.
+pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
+    let (Subject::Order(order_id), Some(origin), Some(last)) =
+        (&key.subject, state.origin(), state.facts().next_back())
+    else {
+        return None;
+    };
+    let mut folded = Folded::default();
+    for fact in state.facts() {
+        folded.add(key.provider, fact);
+    }
+    let outcome = folded
+        .fold
+        .outcome(key.provider, state.facts())
+        .unwrap_or(Outcome { status: Status::Unknown, is_final: false });
+    let ends = Ends::of(key.provider, outcome, &folded);
+    let lineage = state.lineage();
+    let Folded { decided, assignments, newest, mut stops, proofs, .. } = folded;
+    stops.sort_by_key(|stop| stop.index);
+    Some(Order {
+        tenant_id: key.tenant.clone(),
+        provider: key.provider,
+        order_id: order_id.clone(),
+        revision: state.snapshots(),
+        version: state.sequence(),
+        status: outcome.status,
+        provider_status: decided.provider_status,
+        is_final: outcome.is_final,
+        provisional_until: ends.provisional_until,
+        fulfilment: newest.fulfilment,
+        created_at: newest.created_at,
+        assigned_at: assignments.at(),
+        first_assigned_at: assignments.first_at,
+        picked_up_at: assignments.picked_up_at,
+        delivered_at: ends.delivered_at,
+        canceled_at: ends.canceled_at,
+        ended_at: ends.ended_at,
+        last_event_at: last.place.occurred_at,
+        reassignment_count: assignments.reassignments(),
+        driver: assignments.driver,
+        price: newest.price,
+        refund: newest.refund,
+        stops,
+        proofs,
+        event_count: count(state.facts().count()),
+        late_count: count(state.facts().filter(|fact| fact.late).count()),
+        failed_attempts: folded.failed.max(folded.attempts),
+        canceled_by: ends.canceled_by,
+        cancel_reason: ends.cancel_reason,
+        scheduled_at: newest.scheduled_at,
+        replaces_order_id: lineage.replaces().cloned(),
+        replaced_by_order_id: lineage.replaced_by().cloned(),
+        root_order_id: root(lineage, order_id),
+        generation: lineage.generation(),
+        chained: lineage.is_chained(),
+        first_received_at: origin.first_received_at,
+        endpoint_id: origin.endpoint_id.clone(),
+        external_order_id: newest.external_order_id,
+        parent_id: newest.parent_id,
+        assurance: folded.assurance,
+    })
+}
+
+fn root(lineage: &Lineage, own: &OrderId) -> OrderId {
+    lineage.root().unwrap_or(own).clone()
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Everything that the facts say, so far.
+#[derive(Default)]
+struct Folded {
+    fold: Fold,
+    decided: Decided,
+    assignments: Assignments,
+    newest: Newest,
+    stops: Vec<Stop>,
+    proofs: Vec<Proof>,
+    /// The weakest of all: the order rests on each of its events.
+    assurance: Assurance,
+    failed: i32,
+    attempts: i32,
+}
+
+/// What the fact said that gave the order its status.
+#[derive(Default)]
+struct Decided {
+    at: Option<Micros>,
+    provider_status: Option<String>,
+    canceled_at: Option<Micros>,
+}
+
+/// Of each, the newest that was said.
+#[derive(Default)]
+struct Newest {
+    fulfilment: Option<schemas::Fulfilment>,
+    /// The earliest: several events repeat it, with less precision or none.
+    created_at: Option<Micros>,
+    scheduled_at: Option<Micros>,
+    price: Option<schemas::Money>,
+    refund: Option<schemas::Money>,
+    canceled_by: Option<String>,
+    cancel_reason: Option<String>,
+    external_order_id: Option<String>,
+    parent_id: Option<String>,
+}
+
+impl Folded {
+    fn add(&mut self, provider: Provider, fact: &Fact) {
+        let counts = self.fold.step(provider, fact);
+        if counts {
+            self.decide(fact);
+        }
+        self.assignments.add(fact, counts);
+        self.assurance = self.assurance.max(fact.assurance);
+        if fact.kind == schemas::Kind::OrderCreated && fact.is_carrier_dated() {
+            self.newest.created(fact.place.occurred_at);
+        }
+        if fact.says() == Some(Status::Failed) {
+            self.failed = self.failed.saturating_add(1);
+            let attempt = fact.extras.as_ref().and_then(|extras| extras.attempt);
+            self.attempts = self.attempts.max(attempt.unwrap_or(0));
+        }
+        if let Some(extras) = fact.extras.as_deref() {
+            self.newest.lay_over(extras);
+            for stop in &extras.stops {
+                stops::merge(&mut self.stops, stop);
+            }
+            for proof in &extras.proofs {
+                self.prove(proof);
+            }
+        }
+    }
+
+    fn decide(&mut self, fact: &Fact) {
+        self.decided.at = Some(fact.place.occurred_at);
+        if let Some(word) = &fact.provider_status {
+            self.decided.provider_status = Some(word.to_string());
+        }
+        if fact.says() == Some(Status::Canceled) {
+            self.decided.canceled_at = Some(fact.place.occurred_at);
+        }
+    }
+
+    /// Carriers repeat evidence with every later event.
+    fn prove(&mut self, proof: &Proof) {
+        let same = |known: &&mut Proof| {
+            (&known.role, known.stop_index, &known.uri) == (&proof.role, proof.stop_index, &proof.uri)
+        };
+        match self.proofs.iter_mut().find(same) {
+            Some(known) => known.clone_from(proof),
+            None => self.proofs.push(proof.clone()),
+        }
+    }
+}
+
+impl Newest {
+    fn created(&mut self, at: Micros) {
+        self.created_at = Some(self.created_at.map_or(at, |known| known.min(at)));
+    }
+
+    fn lay_over(&mut self, extras: &Extras) {
+        fn over<T: Clone>(known: &mut Option<T>, said: &Option<T>) {
+            if said.is_some() {
+                known.clone_from(said);
+            }
+        }
+        let milestones = extras.milestones.iter();
+        let created = milestones.filter(|milestone| milestone.status == Status::Created);
+        for at in extras.created_at.into_iter().chain(created.map(|milestone| milestone.at)) {
+            self.created(at);
+        }
+        over(&mut self.fulfilment, &extras.fulfilment);
+        over(&mut self.scheduled_at, &extras.scheduled_at);
+        over(&mut self.price, &extras.price);
+        over(&mut self.refund, &extras.refund);
+        over(&mut self.canceled_by, &extras.canceled_by);
+        over(&mut self.cancel_reason, &extras.cancel_reason);
+        over(&mut self.external_order_id, &extras.external_order_id);
+        over(&mut self.parent_id, &extras.parent_id);
+    }
+}
+
+/// What an order has only because of how it ended.
+#[derive(Default)]
+struct Ends {
+    delivered_at: Option<Micros>,
+    canceled_at: Option<Micros>,
+    ended_at: Option<Micros>,
+    provisional_until: Option<Micros>,
+    canceled_by: Option<String>,
+    cancel_reason: Option<String>,
+}
+
+impl Ends {
+    fn of(provider: Provider, outcome: Outcome, folded: &Folded) -> Self {
+        let decided = &folded.decided;
+        let called_off = || Self {
+            ended_at: decided.at,
+            canceled_by: folded.newest.canceled_by.clone(),
+            cancel_reason: folded.newest.cancel_reason.clone(),
+            ..Self::default()
+        };
+        match outcome.status {
+            Status::Delivered | Status::PartiallyDelivered => {
+                Self { delivered_at: decided.at, ended_at: decided.at, ..Self::default() }
+            }
+            Status::Canceled => {
+                let by = folded.newest.canceled_by.as_deref();
+                let may_turn = provider == Provider::Lalamove && by == Some(LALAMOVE_SUPPORT);
+                let until = decided.at.filter(|_| may_turn).map(|at| at.plus(PROVISIONAL));
+                Self { canceled_at: decided.at, provisional_until: until, ..called_off() }
+            }
+            Status::Replaced => {
+                let ended = decided.canceled_at.or(folded.fold.superseded_at()).or(decided.at);
+                Self { canceled_at: decided.canceled_at, ended_at: ended, ..called_off() }
+            }
+            Status::Rejected | Status::Expired => called_off(),
+            Status::Returned | Status::Failed => {
+                let ended_at = decided.at.filter(|_| outcome.is_final);
+                Self { ended_at, ..called_off() }
+            }
+            Status::Unknown
+            | Status::Created
+            | Status::ReadyForPickup
+            | Status::Assigning
+            | Status::Assigned
+            | Status::EnRouteToPickup
+            | Status::AtPickup
+            | Status::PickedUp
+            | Status::InTransit
+            | Status::AtDropoff
+            | Status::Returning => Self::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! The fold: an order's status from its facts in event-time order. Pure.
+//!
+//! The last status wins, also where it is a step back, except: UNKNOWN changes nothing; where times
+//! overlap within their uncertainty the mapping's rank decides; a CANCELED of a superseded order is
+//! its replacement; times that are not the carrier's can't undo a final status; a kitchen does not
+//! speak for the rider.
+
+use schemas::{Kind, Micros, Provider, Status};
+
+use crate::{
+    fact::Fact,
+    place::Span,
+    snapshot::stops::{Drops, drops},
+};
+
+/// What stands after some facts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fold {
+    current: Option<Standing>,
+    /// When the order was first said to be superseded.
+    superseded_at: Option<Micros>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    status: Status,
+    span: Span,
+    carrier_dated: bool,
+    ends: bool,
+}
+
+/// An order's status with what follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub status: Status,
+    pub is_final: bool,
+}
+
+impl Fold {
+    /// Adds the next fact in place order; says whether the order's status is now this fact's.
+    pub fn step(&mut self, provider: Provider, fact: &Fact) -> bool {
+        if fact.kind == Kind::OrderSuperseded && self.superseded_at.is_none() {
+            self.superseded_at = Some(fact.place.occurred_at);
+        }
+        let Some(said) = fact.says() else { return false };
+        let status = match (said, self.superseded_at) {
+            (Status::Canceled, Some(_)) => Status::Replaced,
+            (said, _) => said,
+        };
+        let next = Standing {
+            status,
+            span: fact.span(),
+            carrier_dated: fact.is_carrier_dated(),
+            ends: fact.ends,
+        };
+        let yields = self.current.is_none_or(|current| current.yields_to(provider, next));
+        if yields {
+            self.current = Some(next);
+        }
+        yields
+    }
+
+    pub fn superseded_at(&self) -> Option<Micros> {
+        self.superseded_at
+    }
+
+    /// The status before anything is known of stops; `None` where no fact said one.
+    fn standing(&self) -> Option<Outcome> {
+        self.current.map(|current| Outcome {
+            status: current.status,
+            is_final: current.status.is_final() || current.ends,
+        })
+    }
+
+    /// The order's status: Lalamove's COMPLETED says that the order is over, the stops say how.
+    pub fn outcome<'a>(
+        &self,
+        provider: Provider,
+        facts: impl Iterator<Item = &'a Fact>,
+    ) -> Option<Outcome> {
+        let standing = self.standing()?;
+        if provider != Provider::Lalamove || standing.status != Status::Delivered {
+            return Some(standing);
+        }
+        let status = match drops(facts) {
+            Drops::NoneFailed => Status::Delivered,
+            Drops::SomeFailed => Status::PartiallyDelivered,
+            Drops::AllFailed => Status::Failed,
+        };
+        Some(Outcome { status, is_final: true })
+    }
+}
+
+impl Standing {
+    fn yields_to(self, provider: Provider, next: Standing) -> bool {
+        if self.span.overlaps(next.span) && next.status.rank() < self.status.rank() {
+            return false;
+        }
+        if provider == Provider::Ordatic && is_kitchen(next.status) && is_riders(self.status) {
+            return false;
+        }
+        let is_final = self.status.is_final() || self.ends;
+        if is_final && !(self.carrier_dated && next.carrier_dated) {
+            return next.status.is_final()
+                || next.ends
+                || matches!(next.status, Status::Returning | Status::Replaced);
+        }
+        true
+    }
+}
+
+fn is_kitchen(status: Status) -> bool {
+    matches!(status, Status::Created | Status::ReadyForPickup)
+}
+
+fn is_riders(status: Status) -> bool {
+    status.rank() >= Status::Assigned.rank() && !is_kitchen(status)
+}
+
+#[cfg(test)]
+mod tests;
