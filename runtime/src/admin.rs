@@ -5,7 +5,6 @@ mod process;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::header::ContentType;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
@@ -20,15 +19,8 @@ use crate::settings::AdminSettings;
 const CONNECTIONS_MAX: usize = 64;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// The running listener.
-#[derive(Debug)]
-pub(crate) struct Admin {
-    pub(crate) address: SocketAddr,
-    handle: ServerHandle,
-}
-
-/// Opens the listener; the chosen port is in the answer and in the log.
-pub(crate) fn start(settings: &AdminSettings, context: &Context) -> anyhow::Result<Admin> {
+/// Opens the listener until the process ends; the chosen port is in the answer and in the log.
+pub(crate) fn start(settings: &AdminSettings, context: &Context) -> anyhow::Result<SocketAddr> {
     process::register(&context.metrics)?;
     let listener = TcpListener::bind(settings.listen)
         .with_context(|| format!("cannot listen on admin.listen {}", settings.listen))?;
@@ -45,20 +37,11 @@ pub(crate) fn start(settings: &AdminSettings, context: &Context) -> anyhow::Resu
         .listen(listener)
         .context("cannot serve the admin listener")?
         .run();
-    let handle = server.handle();
     context
         .tasks
         .spawn_servant("admin", async { Ok(server.await?) });
-    let admin = Admin { address, handle };
-    info!(address = %admin.address, "admin listener open");
-    Ok(admin)
-}
-
-impl Admin {
-    /// Closes the listener and whatever is open on it.
-    pub(crate) async fn stop(self) {
-        self.handle.stop(false).await;
-    }
+    info!(%address, "admin listener open");
+    Ok(address)
 }
 
 fn routes(context: Context) -> impl FnOnce(&mut ServiceConfig) {

@@ -92,9 +92,13 @@ where
     let config = match arguments::parse(arguments) {
         Ok(Command::Run { config }) => config,
         Ok(Command::PrintSettings { config }) => {
-            return match settings::effective::<S>(&Sources::of_process(defaults, config)) {
-                Ok(text) => print(&text),
-                Err(problems) => refuse(name, &problems),
+            let sources = Sources::of_process(defaults, config);
+            let (text, problems) = settings::effective::<S>(&sources);
+            let printed = print(&text);
+            return if problems.is_empty() {
+                printed
+            } else {
+                refuse(name, &problems)
             };
         }
         Ok(Command::Help) => return print(&arguments::help(name)),
@@ -136,12 +140,11 @@ where
     info!(service = name, version = VERSION, instance, "starting");
     let ended = runtime.block_on(async {
         let context = Context::new();
-        shutdown::listen_to_signals(&context.shutdown, &context.tasks)?;
-        let admin = admin::start(&common.admin, &context)?;
         let within = common.service.shutdown_within();
-        let ended = supervise(run(settings, context.clone()), &context, within).await;
-        admin.stop().await;
-        Ok::<(), anyhow::Error>(ended?)
+        shutdown::watch_over(&context.shutdown, &context.tasks, within)?;
+        admin::start(&common.admin, &context)?;
+        supervise(run(settings, context.clone()), &context, within).await?;
+        Ok::<(), anyhow::Error>(())
     });
     // a hanging task must not keep the process from ending
     runtime.shutdown_background();

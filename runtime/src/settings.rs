@@ -77,28 +77,33 @@ impl Sources {
 
 /// Reads and checks settings, or says everything that is wrong with them.
 pub fn load<S: Settings>(sources: &Sources) -> Result<S, Problems> {
+    read(sources).2
+}
+
+/// The settings in force as TOML, secrets hidden, and what is wrong with them.
+pub fn effective<S: Settings>(sources: &Sources) -> (String, Problems) {
+    let (layers, secrets, settings) = read::<S>(sources);
+    let mut problems = settings.err().unwrap_or_default();
+    let text = toml::to_string(&hidden::hide(&layers.effective, &secrets));
+    let text = text.unwrap_or_else(|_| {
+        problems.add("settings", "cannot be written as TOML");
+        String::new()
+    });
+    (text, problems)
+}
+
+type Secrets = BTreeSet<(String, String)>;
+
+fn read<S: Settings>(sources: &Sources) -> (Layers, Secrets, Result<S, Problems>) {
     let mut problems = Problems::default();
     let layers = Layers::read(sources, &mut problems);
     let settings = typed::<S>(&layers, &mut problems);
-    match settings {
+    let secrets = hidden::secrets::<S>(&layers.defaults);
+    let settings = match settings {
         Some(settings) if problems.is_empty() => Ok(settings),
-        _ => {
-            let secrets = hidden::secrets::<S>(&layers.defaults);
-            Err(hidden::scrub(problems, &layers.effective, &secrets))
-        }
-    }
-}
-
-/// The settings in force as TOML, secrets hidden; the problems if they could not be used.
-pub fn effective<S: Settings>(sources: &Sources) -> Result<String, Problems> {
-    load::<S>(sources)?;
-    let mut problems = Problems::default();
-    let layers = Layers::read(sources, &mut problems);
-    let shown = hidden::hide(&layers.effective, &hidden::secrets::<S>(&layers.defaults));
-    toml::to_string(&shown).map_err(|_| {
-        problems.add("settings", "cannot be written as TOML");
-        problems
-    })
+        _ => Err(hidden::scrub(problems, &layers.effective, &secrets)),
+    };
+    (layers, secrets, settings)
 }
 
 /// The typed settings, checked; problems of type and of meaning are both added.

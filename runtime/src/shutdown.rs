@@ -3,16 +3,20 @@
 use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::tasks::Tasks;
 
 /// What a shell reports for a process ended by an interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
+const EXIT_STUCK: i32 = 1;
+/// What [`crate::service::main`] has after the deadline to name what hangs and end by itself.
+const REPORTED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The request to stop. Every clone sees the same one; it is never withdrawn.
 #[derive(Debug, Clone)]
@@ -50,29 +54,54 @@ impl Shutdown {
 
 /// Binds `shutdown` to SIGTERM and SIGINT; the second signal ends the process at once.
 ///
-/// The signals have a thread of their own, so that they are heard while all workers are stuck.
-pub(crate) fn listen_to_signals(shutdown: &Shutdown, tasks: &Tasks) -> anyhow::Result<()> {
+/// Also ends the process soon after `within` has passed since the request, should the rest be too
+/// stuck to do so. All this has a thread of its own, because stuck workers hear nothing.
+pub(crate) fn watch_over(
+    shutdown: &Shutdown,
+    tasks: &Tasks,
+    within: Duration,
+) -> anyhow::Result<()> {
     let (listening, heard) = sync_channel(1);
     let shutdown = shutdown.clone();
+    let watched = tasks.clone();
     tasks.spawn_servant_thread("signals", move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
+            .enable_all()
             .build()?;
         runtime.block_on(async move {
             let signals = signal(SignalKind::terminate())
                 .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
-            let (mut terminate, mut interrupt) = signals.context("cannot listen to signals")?;
+            let signals = signals.context("cannot listen to signals")?;
             listening.send(())?;
-            let first = next(&mut terminate, &mut interrupt).await;
-            info!(signal = first, "stopping");
-            shutdown.request();
-            let second = next(&mut terminate, &mut interrupt).await;
-            warn!(signal = second, "stopping at once, without draining");
-            process::exit(EXIT_INTERRUPTED)
+            tokio::select! {
+                second = second_signal(signals, &shutdown) => {
+                    warn!(signal = second, "stopping at once, without draining");
+                    process::exit(EXIT_INTERRUPTED)
+                }
+                () = past_deadline(&shutdown, within) => {
+                    error!(running = watched.running().join(", "), "stuck: stopping at once");
+                    process::exit(EXIT_STUCK)
+                }
+            }
         })
     });
     // without this a signal between start and registration would end the process undrained
     heard.recv().context("cannot listen to signals")
+}
+
+async fn second_signal(
+    (mut terminate, mut interrupt): (Signal, Signal),
+    shutdown: &Shutdown,
+) -> &'static str {
+    let first = next(&mut terminate, &mut interrupt).await;
+    info!(signal = first, "stopping");
+    shutdown.request();
+    next(&mut terminate, &mut interrupt).await
+}
+
+async fn past_deadline(shutdown: &Shutdown, within: Duration) {
+    shutdown.requested().await;
+    tokio::time::sleep(within.saturating_add(REPORTED_WITHIN)).await;
 }
 
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {

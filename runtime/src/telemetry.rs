@@ -17,7 +17,9 @@ use crate::tasks::panic_text;
 ///
 /// Fails only on a log level that the settings' check would have refused.
 pub fn start(settings: &TelemetrySettings) -> anyhow::Result<()> {
-    let levels: Targets = settings.log_level.parse().context("telemetry.log_level")?;
+    // the server's own start lines say nothing that ours do not; a given level for it wins
+    let levels = format!("actix_server=warn,{}", settings.log_level);
+    let levels: Targets = levels.parse().context("telemetry.log_level")?;
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match settings.log_format {
         LogFormat::Json => lines

@@ -34,6 +34,9 @@ async fn play(what: &str, context: Context) -> anyhow::Result<()> {
     match what {
         "drains" => context.shutdown.requested().await,
         "hangs" => std::future::pending().await,
+        "blocks" => loop {
+            std::thread::park();
+        },
         "dies" => {
             context
                 .tasks
@@ -127,6 +130,16 @@ fn a_service_that_hangs_exits_with_1_at_the_deadline() {
 }
 
 #[test]
+fn a_service_that_blocks_its_thread_exits_with_1_as_well() {
+    let mut child = start("blocks", &[("WAYBILL__SERVICE__SHUTDOWN_SECONDS", "1")]);
+    wait_for(&mut child, "playing");
+    send(&child, Signal::SIGTERM);
+    let (code, log) = end(child);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("stuck: stopping at once"), "{log}");
+}
+
+#[test]
 fn a_second_signal_exits_with_130_at_once() {
     let mut child = start("hangs", &[]);
     wait_for(&mut child, "playing");
@@ -179,6 +192,13 @@ fn printed_settings_are_those_in_force_without_secrets() {
         "{text}"
     );
     assert!(!text.contains("sesame"), "{text}");
+    let wrong = [variables[0], ("WAYBILL__TOPICS__PREFIX", "a b")];
+    let (code, text) = end(start("drains", &wrong));
+    assert_eq!(code, Some(2), "{text}");
+    assert!(
+        text.contains("prefix = \"a b\"") && text.contains("topics.prefix: must"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -47,7 +47,16 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "http",
-        keys: &["listen"],
+        keys: &[
+            "listen",
+            "workers",
+            "body_bytes_max",
+            "body_seconds_max",
+            "in_flight_bytes_max",
+            "durable_ms_max",
+            "keep_alive_seconds",
+            "stop_wait_seconds",
+        ],
     },
     Group {
         name: "tenants",
@@ -79,7 +88,12 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "window",
-        keys: &["hold_ms", "hold_ms_by_provider", "retain_hours", "waiting_max"],
+        keys: &[
+            "hold_ms",
+            "hold_ms_by_provider",
+            "retain_hours",
+            "waiting_max",
+        ],
     },
     Group {
         name: "registry",
