@@ -1,0 +1,89 @@
+//! Stage 2 of 4: raw topic to canonical topic.
+//!
+//! Promises: each raw record yields its events exactly once, or one set-aside that names what stood
+//! in the way; the same record gives the same events in every run; no handover code, api key or
+//! signature passes, and personal data only by the tenant's rule.
+//! Never: reads a clock, keeps state between records, drops what it does not understand.
+
+pub mod service;
+
+pub mod normalize;
+pub mod privacy;
+
+mod event_time;
+mod json;
+mod providers;
+
+pub mod metrics;
+mod outcome;
+mod schema_ids;
+pub mod settings;
+
+use std::{fs, sync::Arc};
+
+use anyhow::Context as _;
+use runtime::{
+    kafka::exactly_once::{self, Options},
+    service::Context,
+};
+use schemas::{mapping::Mapping, topics::Topic};
+
+pub use self::{
+    metrics::Metrics,
+    normalize::{Rules, normalize},
+    privacy::Privacy,
+    schema_ids::SchemaIds,
+    service::Normalizer,
+    settings::Settings,
+};
+
+const WORKERS: [(&str, Topic); 2] = [
+    ("normalizer", Topic::Raw),
+    ("normalizer-overflow", Topic::RawOverflow),
+];
+
+/// Starts both workers, which run until shutdown: raw, and raw-overflow at its own pace, so that a
+/// tenant above its rate delays nobody else.
+///
+/// # Errors
+/// If the extra mapping rows can't be used, or a worker can't be set up.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let mapping = Arc::new(mapping(&settings.mapping.path)?);
+    tracing::info!(version = mapping.version(), "mapping read");
+    let metrics = Metrics::new(&context.metrics)?;
+    for (name, _) in WORKERS {
+        // Known before the registry answers, so that its answer alone makes nothing ready.
+        context.health.part(name);
+    }
+    let Some(ids) = schema_ids::get(&settings, &context).await? else {
+        return Ok(());
+    };
+    let prefix = &settings.common.topics.prefix;
+    for (name, input) in WORKERS {
+        let privacy = Privacy::new(settings.privacy.key.expose().as_bytes());
+        let mapping = Arc::clone(&mapping);
+        let mut stage = Normalizer::new(prefix, ids, mapping, privacy, metrics.clone())?;
+        let options = Options {
+            name,
+            kafka: settings.common.kafka.clone(),
+            group: format!("{prefix}{name}"),
+            instance: settings.common.instance.resolved(),
+            primary: input.name(prefix),
+            companions: Vec::new(),
+            tracks_time: false,
+        };
+        let worker = context.clone();
+        context.tasks.spawn_thread(name, move || {
+            exactly_once::run(&options, &mut stage, &worker)
+        });
+    }
+    Ok(())
+}
+
+fn mapping(path: &str) -> anyhow::Result<Mapping> {
+    if path.is_empty() {
+        return Ok(Mapping::embedded().clone());
+    }
+    let extra = fs::read_to_string(path).with_context(|| format!("mapping.path: {path}"))?;
+    Mapping::with_extra(&extra).with_context(|| format!("mapping.path: {path}"))
+}

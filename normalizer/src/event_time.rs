@@ -1,0 +1,300 @@
+//! The carriers' times: how their texts read, and which of them to believe.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
+use schemas::{Micros, OccurredAtSource};
+
+/// How far a carrier's clock may be ahead of ours.
+const AHEAD_MAX: Duration = Duration::from_secs(5);
+/// 2010: no carrier here is older, and 1970 means "none".
+const EARLIEST: Micros = Micros::from_seconds(1_262_304_000);
+/// 2100: what lies beyond is a fault, and some stores can't hold it.
+const LATEST: Micros = Micros::from_seconds(4_102_444_800);
+/// Seconds have eleven digits from the year 5138 on; before that it is milliseconds.
+const SECONDS_MAX: i64 = 100_000_000_000;
+/// No zone is farther from UTC.
+const OFFSET_SECONDS_MAX: i64 = 14 * 3600;
+const QUARTER_SECONDS: i64 = 15 * 60;
+
+/// When something happened, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Occurred {
+    pub(crate) at: Micros,
+    pub(crate) source: OccurredAtSource,
+}
+
+/// Believes a carrier's claim within reason: never later than our receipt, give or take the clocks'
+/// difference, and never from before there were carriers.
+pub(crate) fn occurred(
+    claim: Option<Micros>,
+    source: OccurredAtSource,
+    received_at: Micros,
+) -> Occurred {
+    let latest = received_at.plus(AHEAD_MAX);
+    match claim {
+        Some(at) if at > latest => Occurred {
+            at: latest,
+            source: OccurredAtSource::Receipt,
+        },
+        Some(at) if at >= EARLIEST => Occurred { at, source },
+        Some(_) | None => Occurred {
+            at: received_at,
+            source: OccurredAtSource::Receipt,
+        },
+    }
+}
+
+/// An instant that may stand in an event; epoch zero and its like mean "none".
+pub(crate) fn plausible(instant: Micros) -> Option<Micros> {
+    (EARLIEST..LATEST).contains(&instant).then_some(instant)
+}
+
+/// Reads `1650553157`, `1650553157.25` or, with 12 digits and more, milliseconds.
+pub(crate) fn epoch(text: &str) -> Option<Micros> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let whole: i64 = whole.parse().ok()?;
+    let unit = if whole < SECONDS_MAX { 1_000_000 } else { 1000 };
+    let part = millionths(fraction) * unit / 1_000_000;
+    Some(Micros(whole.checked_mul(unit)?.checked_add(part)?))
+}
+
+/// The digits after a decimal point, to six places.
+fn millionths(digits: &str) -> i64 {
+    let padded = digits.bytes().chain(std::iter::repeat(b'0')).take(6);
+    padded.fold(0, |sum, digit| {
+        sum * 10 + i64::from(digit.wrapping_sub(b'0'))
+    })
+}
+
+/// A carrier's text for an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// With an offset of its own: an instant.
+    Instant(Micros),
+    /// A clock's reading: with `Z`, which some carriers write under local times, or without any.
+    Clock(Micros),
+}
+
+impl Written {
+    /// Reads `2022-04-21T22:59.00Z` (minutes, a dot, and always two zeros) and RFC 3339, with or
+    /// without an offset.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        if let Some(minutes) = text.strip_suffix(".00Z").filter(|rest| rest.len() == 16) {
+            return clock(minutes, "00").map(Self::Clock);
+        }
+        let (minutes, rest) = text.split_at_checked(16)?;
+        let rest = rest.strip_prefix(':')?;
+        let (seconds, zone) = rest.split_at(
+            rest.find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len()),
+        );
+        let reading = clock(minutes, seconds)?;
+        match zone {
+            "Z" | "z" | "" => Some(Self::Clock(reading)),
+            zone => {
+                let (sign, zone) = match zone.split_at_checked(1)? {
+                    ("+", zone) => (1, zone),
+                    ("-", zone) => (-1, zone),
+                    _ => return None,
+                };
+                let (hours, minutes) = zone.split_once(':').or_else(|| zone.split_at_checked(2))?;
+                let seconds = number(hours)? * 3600 + number(minutes)? * 60;
+                (seconds <= OFFSET_SECONDS_MAX)
+                    .then(|| Self::Instant(Micros(reading.0 - sign * seconds * 1_000_000)))
+            }
+        }
+    }
+}
+
+fn number(digits: &str) -> Option<i64> {
+    (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}
+
+/// `2022-04-21T22:59` and `07.25`, as if the clock showed UTC.
+fn clock(minutes: &str, seconds: &str) -> Option<Micros> {
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T' | b' ',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+    ] = *minutes.as_bytes()
+    else {
+        return None;
+    };
+    let two = |a: u8, b: u8| -> Option<i8> {
+        (a.is_ascii_digit() && b.is_ascii_digit())
+            .then(|| i8::try_from((a - b'0') * 10 + (b - b'0')).ok())
+            .flatten()
+    };
+    let (century, year) = (i16::from(two(y1, y2)?), i16::from(two(y3, y4)?));
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let second = i8::try_from(number(whole)?).ok()?;
+    let (month, day, hour) = (two(m1, m2)?, two(d1, d2)?, two(h1, h2)?);
+    let time = DateTime::new(
+        century * 100 + year,
+        month,
+        day,
+        hour,
+        two(n1, n2)?,
+        second,
+        0,
+    );
+    let instant: Timestamp = Offset::UTC.to_timestamp(time.ok()?).ok()?;
+    Some(Micros(instant.as_microsecond() + millionths(fraction)))
+}
+
+/// How far a carrier's clock texts are from UTC, found from one text whose instant is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockOffset {
+    seconds: i64,
+}
+
+impl ClockOffset {
+    /// `reading` shows the minute of `instant`. Zones are whole quarters of an hour.
+    pub(crate) fn between(reading: Micros, instant: Micros) -> Option<Self> {
+        let minute = instant.0.div_euclid(60_000_000) * 60;
+        let difference = reading.0.div_euclid(1_000_000) - minute;
+        let seconds =
+            (difference + QUARTER_SECONDS / 2).div_euclid(QUARTER_SECONDS) * QUARTER_SECONDS;
+        (seconds.abs() <= OFFSET_SECONDS_MAX).then_some(Self { seconds })
+    }
+
+    /// The instant at which the clock showed `reading`.
+    pub(crate) fn correct(self, reading: Micros) -> Micros {
+        Micros(reading.0 - self.seconds * 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Micros {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_claim_is_believed_until_five_seconds_after_receipt_and_not_before_2010() {
+        let received = at("2022-04-21T15:00:00Z");
+        let check = |claim: Option<&str>, expected: &str, source: OccurredAtSource| {
+            let found = occurred(claim.map(at), OccurredAtSource::ProviderClock, received);
+            assert_eq!(
+                found,
+                Occurred {
+                    at: at(expected),
+                    source
+                },
+                "{claim:?}"
+            );
+        };
+        let (clock, receipt) = (OccurredAtSource::ProviderClock, OccurredAtSource::Receipt);
+        check(Some("2022-04-21T14:59:17Z"), "2022-04-21T14:59:17Z", clock);
+        check(Some("2022-04-21T15:00:05Z"), "2022-04-21T15:00:05Z", clock);
+        check(
+            Some("2022-04-21T15:00:05.000001Z"),
+            "2022-04-21T15:00:05Z",
+            receipt,
+        );
+        check(
+            Some("2009-12-31T23:59:59Z"),
+            "2022-04-21T15:00:00Z",
+            receipt,
+        );
+        check(None, "2022-04-21T15:00:00Z", receipt);
+    }
+
+    #[test]
+    fn an_epoch_is_seconds_or_milliseconds_and_nothing_else() {
+        let check = |text: &str, expected: Option<i64>| {
+            assert_eq!(epoch(text), expected.map(Micros), "{text}");
+        };
+        check("1650553157", Some(1_650_553_157_000_000));
+        check("1650553157123", Some(1_650_553_157_123_000));
+        check("1650553157.25", Some(1_650_553_157_250_000));
+        check("1650553157.1234567", Some(1_650_553_157_123_456));
+        for wrong in [
+            "",
+            ".",
+            "-1",
+            "1e9",
+            "1650553157.",
+            "99999999999999999999",
+            "9223372036854775807",
+            " 1",
+        ] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn texts_read_with_the_dot_as_rfc_3339_and_with_an_offset() {
+        let clock = |text: &str| Some(Written::Clock(at(text)));
+        assert_eq!(
+            Written::read("2022-04-21T22:59.00Z"),
+            clock("2022-04-21T22:59:00Z")
+        );
+        assert_eq!(
+            Written::read("2022-04-21T22:59:07.25Z"),
+            clock("2022-04-21T22:59:07.25Z")
+        );
+        assert_eq!(
+            Written::read("2022-04-21T22:59:07"),
+            clock("2022-04-21T22:59:07Z")
+        );
+        assert_eq!(
+            Written::read("2022-04-21 22:59:07Z"),
+            clock("2022-04-21T22:59:07Z")
+        );
+        assert_eq!(
+            Written::read("2022-04-21T22:59:07+08:00"),
+            Some(Written::Instant(at("2022-04-21T14:59:07Z")))
+        );
+        for wrong in [
+            "",
+            "soon",
+            "2022-04-21T22:59.30Z",
+            "2022-02-30T22:59.00Z",
+            "2022-04-21T25:00:00Z",
+            "2022-04-21T22:59:7Z",
+            "2022-04-21T22:59:07+99:00",
+            "2022-04-21T22:59:07é",
+            "２０２２-04-21T22:59.00Z",
+            "2022-04-21T22:59:00.Z",
+        ] {
+            assert_eq!(Written::read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_the_nearest_quarter_of_an_hour_and_never_absurd() {
+        let instant = at("2022-04-21T14:59:17Z");
+        let offset = |text: &str| ClockOffset::between(at(text), instant).map(|o| o.seconds);
+        assert_eq!(offset("2022-04-21T22:59:00Z"), Some(8 * 3600));
+        assert_eq!(offset("2022-04-21T14:59:17Z"), Some(0));
+        assert_eq!(offset("2022-04-21T11:59:00Z"), Some(-3 * 3600));
+        assert_eq!(offset("2022-04-21T20:44:00Z"), Some(5 * 3600 + 2700));
+        assert_eq!(offset("2022-04-23T14:59:00Z"), None);
+    }
+}

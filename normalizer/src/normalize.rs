@@ -1,0 +1,174 @@
+//! Raw webhook in, delivery events out, or why there are none. Pure: no clock, no network, nothing
+//! drawn, so that the same record gives the same events in every run.
+
+use std::collections::BTreeMap;
+
+use schemas::{
+    DeliveryEvent, EventId, Kind, OrderId, Reason, Verdict, mapping::Mapping,
+    raw_webhook::RawHeaders, set_aside::Why,
+};
+
+use crate::{event_time::Occurred, privacy::Privacy, providers};
+
+/// What the operator decided about all webhooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// What the carriers' words mean.
+    pub mapping: &'a Mapping,
+    /// The key of the pseudonyms.
+    pub privacy: &'a Privacy,
+}
+
+/// One webhook on its way through a carrier's file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Webhook<'a> {
+    pub(crate) headers: &'a RawHeaders,
+    pub(crate) body: &'a str,
+    pub(crate) rules: Rules<'a>,
+}
+
+/// What every event needs from its carrier.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Essentials<'a> {
+    /// Absent for what concerns an account.
+    pub(crate) order_id: Option<&'a OrderId>,
+    pub(crate) unit: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) event_type: &'a str,
+    /// What tells this event from every other of its order: the carrier's own id, or a hash.
+    pub(crate) dedup_key: &'a [&'a str],
+    pub(crate) occurred: Occurred,
+}
+
+/// Turns one raw webhook into its events.
+///
+/// # Errors
+/// [`Why`] names the field or header that stood in the way, never its value.
+pub fn normalize(
+    headers: &RawHeaders,
+    body: &[u8],
+    rules: Rules<'_>,
+) -> Result<Vec<DeliveryEvent>, Why> {
+    match headers.verdict {
+        Verdict::Verified | Verdict::Unverified => {}
+        Verdict::Failed => {
+            return Err(why(
+                Reason::SignatureFailed,
+                "the signature did not verify at receipt",
+            ));
+        }
+    }
+    if headers.body_ref.is_some() {
+        return Err(why(
+            Reason::Unsupported,
+            "body-ref: bodies in the blob store are not read yet",
+        ));
+    }
+    if body.is_empty() {
+        return Err(why(Reason::Malformed, "the body is empty"));
+    }
+    let body = std::str::from_utf8(body).map_err(|error| {
+        let place = error.valid_up_to();
+        why(
+            Reason::Malformed,
+            &format!("the body is not UTF-8 (byte {place})"),
+        )
+    })?;
+    let mut events = providers::events(&Webhook {
+        headers,
+        body,
+        rules,
+    })?;
+    let parts = i32::try_from(events.len())
+        .map_err(|_| why(Reason::TooLarge, "the body holds too many parts"))?;
+    for (part, event) in (1..).zip(&mut events) {
+        (event.part, event.parts) = (part, parts);
+    }
+    Ok(events)
+}
+
+fn why(reason: Reason, detail: &str) -> Why {
+    Why {
+        reason,
+        detail: detail.to_owned(),
+    }
+}
+
+impl Webhook<'_> {
+    /// An event with what the headers and the essentials say, and nothing else yet.
+    pub(crate) fn event(&self, essentials: Essentials<'_>) -> DeliveryEvent {
+        let headers = self.headers;
+        DeliveryEvent {
+            event_id: self.event_id(essentials),
+            receipt_id: headers.receipt_id,
+            part: 1,
+            parts: 1,
+            unit: essentials.unit.to_owned(),
+            tenant_id: headers.tenant.clone(),
+            provider: headers.provider,
+            endpoint_id: headers.endpoint.clone(),
+            order_id: essentials.order_id.cloned(),
+            parent_id: None,
+            kind: essentials.kind,
+            status: None,
+            fulfilment: None,
+            provider_event_type: essentials.event_type.to_owned(),
+            provider_event_id: None,
+            provider_status: None,
+            provider_previous_status: None,
+            occurred_at: essentials.occurred.at,
+            occurred_at_source: essentials.occurred.source,
+            occurred_at_uncertainty_ms: None,
+            received_at: headers.received_at,
+            created_at: None,
+            scheduled_at: None,
+            milestones: Vec::new(),
+            replaces_order_id: None,
+            replaced_by_order_id: None,
+            driver: None,
+            location: None,
+            price: None,
+            price_parts: Vec::new(),
+            balance: None,
+            refund: None,
+            refund_partner: None,
+            refund_id: None,
+            canceled_by: None,
+            cancel_reason: None,
+            edited_by: None,
+            edit_reason: None,
+            attempt: None,
+            stops: Vec::new(),
+            proofs: Vec::new(),
+            share_link: None,
+            external_order_id: None,
+            market: None,
+            store_id: None,
+            attributes: BTreeMap::new(),
+            verdict: headers.verdict,
+            assurance: headers.assurance,
+            mapping_version: self.rules.mapping.version().to_owned(),
+            replay_id: headers.replay_id.clone(),
+        }
+    }
+
+    fn event_id(&self, essentials: Essentials<'_>) -> EventId {
+        let account;
+        let subject = match essentials.order_id {
+            Some(order) => order.as_str(),
+            None => {
+                account = format!("@{}", self.headers.endpoint);
+                &account
+            }
+        };
+        let fields = [
+            self.headers.tenant.as_str(),
+            self.headers.provider.as_str(),
+            subject,
+        ];
+        let fields = fields
+            .into_iter()
+            .chain(essentials.dedup_key.iter().copied());
+        EventId::of(fields.chain([essentials.unit]).map(str::as_bytes))
+    }
+}

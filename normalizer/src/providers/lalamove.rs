@@ -1,0 +1,225 @@
+//! Lalamove v3, and the v2 form of the same events.
+//!
+//! Only ORDER_STATUS_CHANGED says something about an order's status; the others repeat one on the
+//! side, which is kept as an attribute and believed by nobody. `timestamp` is the one true time:
+//! the texts show a local clock under a `Z`.
+
+mod input;
+mod money;
+mod order;
+mod stops;
+mod times;
+
+use schemas::{
+    DeliveryEvent, Kind, OrderId,
+    ids::TEXT_BYTES_MAX,
+    mapping::{Meaning, Words},
+    set_aside::Why,
+};
+
+use self::{
+    input::{Data, Envelope, Order},
+    times::Times,
+};
+use crate::{
+    json::{self, Object, Scalar, malformed, missing},
+    normalize::{Essentials, Webhook},
+    privacy::TenantPrivacy,
+};
+
+/// Everything that the parts of an event are made from.
+struct Source<'a> {
+    webhook: &'a Webhook<'a>,
+    envelope: &'a Envelope<'a>,
+    data: &'a Data<'a>,
+    order: Option<&'a Order<'a>>,
+    event_type: &'a str,
+    dedup_key: [&'a str; 3],
+    times: Times,
+    privacy: TenantPrivacy<'a>,
+}
+
+pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
+    let envelope: Envelope<'_> = json::read(webhook.body)?;
+    let event_id = required(&envelope.event_id, "eventId")?;
+    let event_type = required(&envelope.event_type, "eventType")?;
+    let api_key = optional(&envelope.api_key, "apiKey")?.unwrap_or_default();
+    let data = envelope.data.required("data")?;
+    let headers = webhook.headers;
+    let source = Source {
+        webhook,
+        envelope: &envelope,
+        data,
+        order: data.order.get(),
+        event_type,
+        dedup_key: [api_key, event_id, event_type],
+        times: Times::new(&envelope, data, headers.received_at),
+        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+    };
+    let meaning = source.meaning(None)?;
+    let order_id = source.order_id(meaning.kind)?;
+    match (meaning.kind, order_id) {
+        (Kind::OrderReplaced, Some(new)) => replaced(&source, meaning, &new),
+        (_, Some(order)) => Ok(vec![source.event(meaning, Some(&order), "order")?]),
+        (_, None) => Ok(vec![source.event(meaning, None, "account")?]),
+    }
+}
+
+/// Support cancels an order and clones it; the event stands on the new one, and both are told.
+fn replaced(
+    source: &Source<'_>,
+    meaning: Meaning,
+    new: &OrderId,
+) -> Result<Vec<DeliveryEvent>, Why> {
+    const PREVIOUS: &str = "data.prevOrderId";
+    let text = required(&source.data.prev_order_id, PREVIOUS)?;
+    let old = OrderId::new(text).map_err(|error| malformed(PREVIOUS, &error.to_string()))?;
+    if old == *new {
+        return Err(malformed(PREVIOUS, "is the order's own id"));
+    }
+    let mut on_new = source.event(meaning, Some(new), "order")?;
+    on_new.replaces_order_id = Some(old.clone());
+
+    let superseded = source.meaning(Some("prevOrderId"))?;
+    let mut on_old = source.blank(superseded, Some(&old), "superseded");
+    on_old.replaced_by_order_id = Some(new.clone());
+    source.times.keep_texts(source, &mut on_old);
+    Ok(vec![on_new, on_old])
+}
+
+impl Source<'_> {
+    /// What the words mean by the mapping; new ones are UNKNOWN.
+    fn meaning(&self, sub_status: Option<&str>) -> Result<Meaning, Why> {
+        let status = match self.order {
+            Some(order) => optional(&order.status, "data.order.status")?,
+            None => None,
+        };
+        let words = Words {
+            service: None,
+            event_type: self.event_type,
+            provider_status: status,
+            sub_status,
+        };
+        let unknown = Meaning {
+            kind: Kind::Unknown,
+            status: None,
+            is_final: false,
+            milestone: None,
+        };
+        Ok(self
+            .webhook
+            .rules
+            .mapping
+            .find(self.webhook.headers.provider, words)
+            .unwrap_or(unknown))
+    }
+
+    /// The order that the event concerns: none for a wallet, perhaps one for an unknown type.
+    fn order_id(&self, kind: Kind) -> Result<Option<OrderId>, Why> {
+        let needed = match kind {
+            Kind::BalanceChanged => return Ok(None),
+            Kind::Unknown => false,
+            Kind::OrderCreated
+            | Kind::OrderStatusChanged
+            | Kind::DriverAssigned
+            | Kind::OrderAmountChanged
+            | Kind::OrderEdited
+            | Kind::OrderReplaced
+            | Kind::OrderSuperseded
+            | Kind::StopStatusChanged
+            | Kind::ProofReceived
+            | Kind::RefundIssued
+            | Kind::HandoverCodeChanged
+            | Kind::TelemetryAlert
+            | Kind::NoteAdded
+            | Kind::ScheduleChanged => true,
+        };
+        let order = match &self.data.order {
+            Object::Absent if !needed => return Ok(None),
+            order @ (Object::Absent | Object::Wrong | Object::Is(_)) => {
+                order.required("data.order")?
+            }
+        };
+        // The v2 form calls it `id`.
+        let (field, path) = if order.order_id.is_empty() && !order.id.is_empty() {
+            (&order.id, "data.order.id")
+        } else {
+            (&order.order_id, "data.order.orderId")
+        };
+        match optional(field, path)? {
+            Some(id) => OrderId::new(id)
+                .map(Some)
+                .map_err(|error| malformed(path, &error.to_string())),
+            None if needed => Err(missing(path)),
+            None => Ok(None),
+        }
+    }
+
+    fn blank(&self, meaning: Meaning, order_id: Option<&OrderId>, unit: &str) -> DeliveryEvent {
+        let mut event = self.webhook.event(Essentials {
+            order_id,
+            unit,
+            kind: meaning.kind,
+            event_type: self.event_type,
+            dedup_key: &self.dedup_key,
+            occurred: self.times.occurred,
+        });
+        event.status = meaning.status;
+        event.provider_event_id = self.envelope.event_id.owned();
+        if let Some(status) = meaning.milestone {
+            let at = event.occurred_at;
+            event.milestones.push(schemas::delivery_event::Milestone {
+                status,
+                at,
+                stop_index: None,
+            });
+        }
+        if let Some(version) = self.envelope.event_version.owned() {
+            event.attributes.insert("event_version".into(), version);
+        }
+        event
+    }
+
+    fn event(
+        &self,
+        meaning: Meaning,
+        order_id: Option<&OrderId>,
+        unit: &str,
+    ) -> Result<DeliveryEvent, Why> {
+        let mut event = self.blank(meaning, order_id, unit);
+        self.times.keep_texts(self, &mut event);
+        order::fill(self, &mut event)?;
+        money::fill(self, &mut event)?;
+        stops::fill(self, &mut event)?;
+        Ok(event)
+    }
+}
+
+/// A word of the carrier's vocabulary, or an id.
+fn optional<'a>(field: &'a Scalar<'_>, path: &str) -> Result<Option<&'a str>, Why> {
+    match field.word() {
+        Some(word) if word.len() > TEXT_BYTES_MAX => Err(malformed(
+            path,
+            &format!("is longer than {TEXT_BYTES_MAX} bytes"),
+        )),
+        Some(word) => Ok(Some(word)),
+        None if field.is_empty() => Ok(None),
+        None => Err(malformed(path, "is not a text")),
+    }
+}
+
+fn required<'a>(field: &'a Scalar<'_>, path: &str) -> Result<&'a str, Why> {
+    optional(field, path)?.ok_or_else(|| missing(path))
+}
+
+/// Keeps a text that could not be used, or a time as the carrier wrote it.
+fn keep_raw(event: &mut DeliveryEvent, path: &str, field: &Scalar<'_>) {
+    if let Some(text) = field.any_word() {
+        let mut end = text.len().min(TEXT_BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = text.get(..end).unwrap_or_default().to_owned();
+        event.attributes.insert(format!("raw.{path}"), text);
+    }
+}

@@ -1,0 +1,235 @@
+//! The order's own words, its driver, where he was, and what the tenant wrote on it.
+
+use schemas::{
+    DeliveryEvent, Kind,
+    delivery_event::{Driver, Location},
+    ids::TEXT_BYTES_MAX,
+    set_aside::Why,
+};
+
+use super::{
+    Source,
+    input::{Coordinates, Order, PAIRS_MAX},
+    keep_raw, required,
+};
+use crate::{
+    json::{Pairs, Scalar},
+    privacy::TenantPrivacy,
+};
+
+/// Metadata names that mean the tenant's own order id, in lower case without `_` and `-`; the
+/// first that is there wins.
+const OWN_ORDER_ID: [&str; 12] = [
+    "externalorderid",
+    "merchantorderid",
+    "restaurantorderid",
+    "clientorderid",
+    "orderid",
+    "ordernumber",
+    "orderno",
+    "orderreference",
+    "orderref",
+    "externalid",
+    "referenceid",
+    "reference",
+];
+const METADATA_NAME_BYTES_MAX: usize = 64;
+
+pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+    let data = source.data;
+    event.edited_by = data.edit_party.owned();
+    event.edit_reason = data.edit_reason.owned();
+    if let Some(previous) = data.previous_data.get() {
+        let stops = previous.stops.items.len().to_string();
+        event.attributes.insert("previous_stops".into(), stops);
+    }
+    event.driver = driver(source);
+    if let Some(place) = data.location.get() {
+        event.location = location(place, "data.location", event);
+    }
+    let Some(order) = source.order else {
+        return Ok(());
+    };
+    status(order, event)?;
+    event.canceled_by = order.cancel_party.owned();
+    event.cancel_reason = order.cancel_reason.owned();
+    event.market = order.market.owned().or_else(|| order.city.owned());
+    dates(source, order, event);
+    if let Some(quotation) = order.quotation_id.owned() {
+        event.attributes.insert("quotation_id".into(), quotation);
+    }
+    if let Some(distance) = order.distance.get() {
+        for (name, value) in [
+            ("distance.value", &distance.value),
+            ("distance.unit", &distance.unit),
+        ] {
+            if let Some(text) = value.owned() {
+                event.attributes.insert(name.into(), text);
+            }
+        }
+    }
+    metadata(&order.metadata, &source.privacy, event);
+    Ok(())
+}
+
+/// The status words stand in their fields only where the event is about the status.
+fn status(order: &Order<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+    if event.kind == Kind::OrderStatusChanged {
+        event.provider_status = Some(required(&order.status, "data.order.status")?.to_owned());
+        // An empty one says that this is the order's first status, which is more than nothing.
+        let previous = &order.previous_status;
+        event.provider_previous_status = match previous {
+            Scalar::Text(text) => Some(text.to_string()),
+            Scalar::Absent | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other => {
+                previous.owned()
+            }
+        };
+        return Ok(());
+    }
+    for (name, word) in [
+        ("collateral_status", &order.status),
+        ("collateral_previous_status", &order.previous_status),
+    ] {
+        if let Some(word) = word.owned() {
+            event.attributes.insert(name.into(), word);
+        }
+    }
+    Ok(())
+}
+
+fn dates(source: &Source<'_>, order: &Order<'_>, event: &mut DeliveryEvent) {
+    event.created_at = source.times.instant(&order.created_at);
+    keep_raw(event, "data.order.createdAt", &order.created_at);
+    event.scheduled_at = source.times.instant(&order.schedule_at);
+    keep_raw(event, "data.order.scheduleAt", &order.schedule_at);
+    event.share_link = order.share_link.owned();
+    if let Some(local) = order.share_link.word().and_then(hidden_creation_time) {
+        event
+            .attributes
+            .insert("derived.created_at_local".into(), local);
+    }
+}
+
+/// A driver who is not named is not a driver who left: `""` gives none.
+fn driver(source: &Source<'_>) -> Option<Driver> {
+    let personal = |text: Option<&str>| text.and_then(|text| source.privacy.apply(text));
+    let driver = match source.data.driver.get() {
+        Some(driver) => Driver {
+            id: driver.driver_id.owned(),
+            name: personal(driver.name.word()),
+            phone: personal(driver.phone.word()),
+            plate_number: personal(driver.plate_number.word()),
+            photo_url: personal(driver.photo.word()),
+        },
+        None => Driver {
+            id: source.order?.driver_id.owned(),
+            ..Driver::default()
+        },
+    };
+    (driver != Driver::default()).then_some(driver)
+}
+
+/// Both degrees, or none and the texts as they came. Whether they lie in the market says nothing.
+pub(super) fn location(
+    place: &Coordinates<'_>,
+    path: &str,
+    event: &mut DeliveryEvent,
+) -> Option<Location> {
+    let degrees = |text: &str, most: f64| {
+        text.parse::<f64>()
+            .ok()
+            .filter(|degrees| degrees.abs() <= most)
+    };
+    let latitude = place.lat.word().and_then(|text| degrees(text, 90.0));
+    let longitude = place.lng.word().and_then(|text| degrees(text, 180.0));
+    if let (Some(latitude), Some(longitude)) = (latitude, longitude) {
+        return Some(Location {
+            latitude,
+            longitude,
+        });
+    }
+    keep_raw(event, &format!("{path}.lat"), &place.lat);
+    keep_raw(event, &format!("{path}.lng"), &place.lng);
+    None
+}
+
+/// Digits 6 to 17 of a share link's token are the order's creation on the local clock: `HK100` and
+/// then `yyMMddHHmmss`. Nobody documents it, so it stands apart from `created_at`.
+fn hidden_creation_time(link: &str) -> Option<String> {
+    let token = link.split_once('?')?.1.split('&').next()?;
+    let digits = token.get(5..17)?;
+    if !token
+        .get(2..5)?
+        .bytes()
+        .chain(digits.bytes())
+        .all(|b| b.is_ascii_digit())
+    {
+        return None;
+    }
+    let time = jiff::civil::DateTime::strptime("%y%m%d%H%M%S", digits).ok()?;
+    (2010..2100)
+        .contains(&time.year())
+        .then(|| time.to_string())
+}
+
+/// Free words of the tenant: his own order id is taken out, the rest may be about people.
+fn metadata(pairs: &Pairs<'_, PAIRS_MAX>, privacy: &TenantPrivacy<'_>, event: &mut DeliveryEvent) {
+    let folded = |name: &str| {
+        name.bytes()
+            .filter(|b| !matches!(b, b'_' | b'-'))
+            .map(|b| b.to_ascii_lowercase())
+            .collect::<Vec<u8>>()
+    };
+    let own = pairs
+        .0
+        .iter()
+        .filter_map(|(name, value)| {
+            let word = value.word().filter(|word| word.len() <= TEXT_BYTES_MAX)?;
+            let name = name.as_ref();
+            let rank = OWN_ORDER_ID
+                .iter()
+                .position(|own| own.as_bytes() == folded(name))?;
+            Some((rank, name, word))
+        })
+        .min();
+    event.external_order_id = own.map(|(_, _, word)| word.to_owned());
+    for (name, value) in &pairs.0 {
+        let named = name.len() <= METADATA_NAME_BYTES_MAX
+            && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if !named || own.is_some_and(|(_, own, _)| own == name) {
+            continue;
+        }
+        let word = value.any_word().filter(|word| word.len() <= TEXT_BYTES_MAX);
+        if let Some(word) = word.and_then(|word| privacy.apply(word)) {
+            event.attributes.insert(format!("metadata.{name}"), word);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_link_hides_the_local_creation_time() {
+        let check = |link: &str, expected: Option<&str>| {
+            assert_eq!(hidden_creation_time(link).as_deref(), expected, "{link}");
+        };
+        let base = "https://share.sandbox.lalamove.com/?";
+        check(
+            &format!("{base}HK100220421225917404910010098642208&lang=zh_HK"),
+            Some("2022-04-21T22:59:17"),
+        );
+        check(
+            &format!("{base}MY100250803154824&x=1"),
+            Some("2025-08-03T15:48:24"),
+        );
+        check(&format!("{base}HK100221321225917"), None);
+        check(&format!("{base}HK1"), None);
+        check(&format!("{base}é€100220421225917"), None);
+        check("https://share.lalamove.com/", None);
+    }
+}

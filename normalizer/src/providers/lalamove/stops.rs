@@ -1,0 +1,154 @@
+//! The stops, known by their place: 0 is the pickup. Webhooks carry no stop ids, so none is taken
+//! from those that resemble the REST answers and do: half the events of an order would then name a
+//! stop one way and half another.
+
+use schemas::{
+    DeliveryEvent, Status,
+    delivery_event::{Proof as Evidence, Stop as Partial},
+    mapping::Words,
+    set_aside::Why,
+};
+
+use super::{
+    Source,
+    input::{Proof, STOPS_MAX, Stop},
+    keep_raw, optional, order,
+};
+use crate::json::{Scalar, malformed};
+
+/// The mapping's name for the words of `POD.status`, which no event type can be.
+const POD_WORDS: &str = "stops[].POD";
+
+pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+    let Some(order) = source.order else {
+        return Ok(());
+    };
+    if order.stops.too_long {
+        return Err(malformed(
+            "data.order.stops",
+            &format!("has more than {STOPS_MAX} entries"),
+        ));
+    }
+    for (index, stop) in (0..).zip(&order.stops.items) {
+        if let Some(stop) = stop.get() {
+            let stop = At {
+                source,
+                index,
+                path: format!("data.order.stops[{index}]"),
+                stop,
+            };
+            let partial = stop.partial(event)?;
+            event.stops.push(partial);
+        }
+    }
+    Ok(())
+}
+
+struct At<'a> {
+    source: &'a Source<'a>,
+    index: i32,
+    path: String,
+    stop: &'a Stop<'a>,
+}
+
+impl At<'_> {
+    fn partial(&self, event: &mut DeliveryEvent) -> Result<Partial, Why> {
+        let stop = self.stop;
+        let personal =
+            |text: &Scalar<'_>| text.word().and_then(|text| self.source.privacy.apply(text));
+        let mut partial = Partial {
+            index: self.index,
+            address: personal(&stop.address),
+            contact: personal(&stop.name),
+            phone: personal(&stop.phone),
+            ..Partial::default()
+        };
+        if let Some(place) = stop.coordinates.get() {
+            let path = format!("{}.coordinates", self.path);
+            let found = order::location(place, &path, event);
+            partial.latitude = found.map(|place| place.latitude);
+            partial.longitude = found.map(|place| place.longitude);
+        }
+        if let Some(pop) = stop.pop.get() {
+            let path = format!("{}.POP.pickedUpAt", self.path);
+            partial.occurred_at = self.source.times.instant(&pop.picked_up_at);
+            keep_raw(event, &path, &pop.picked_up_at);
+            self.images(pop, "pickup", event);
+        }
+        if let Some(pod) = stop.pod.get() {
+            self.delivery(pod, &mut partial, event)?;
+        }
+        if let Some(code) = stop
+            .delivery_code
+            .get()
+            .and_then(|code| code.status.owned())
+        {
+            event
+                .attributes
+                .insert(format!("stops[{}].delivery_code_status", self.index), code);
+        }
+        Ok(partial)
+    }
+
+    fn delivery(
+        &self,
+        pod: &Proof<'_>,
+        partial: &mut Partial,
+        event: &mut DeliveryEvent,
+    ) -> Result<(), Why> {
+        let path = format!("{}.POD.status", self.path);
+        if let Some(word) = optional(&pod.status, &path)? {
+            partial.provider_status = Some(word.to_owned());
+            partial.status = self.status(word);
+        }
+        if let Some(at) = self.source.times.instant(&pod.delivered_at) {
+            partial.occurred_at = Some(at);
+        }
+        keep_raw(
+            event,
+            &format!("{}.POD.deliveredAt", self.path),
+            &pod.delivered_at,
+        );
+        self.images(pod, "delivery", event);
+        Ok(())
+    }
+
+    fn status(&self, word: &str) -> Option<Status> {
+        let webhook = self.source.webhook;
+        let words = Words {
+            event_type: POD_WORDS,
+            provider_status: Some(word),
+            ..Words::default()
+        };
+        match webhook.rules.mapping.find(webhook.headers.provider, words) {
+            Some(meaning) => meaning.status,
+            None => Some(Status::Unknown),
+        }
+    }
+
+    /// Pictures by address; they stay where they are.
+    fn images(&self, proof: &Proof<'_>, role: &str, event: &mut DeliveryEvent) {
+        let single = [&proof.image, &proof.image_url];
+        let words = single
+            .into_iter()
+            .chain(&proof.image_urls.items)
+            .filter_map(Scalar::word);
+        for uri in words.filter(|word| word.starts_with("https://") || word.starts_with("http://"))
+        {
+            let stop_index = Some(self.index);
+            let known = |seen: &Evidence| {
+                seen.uri == uri && seen.role == role && seen.stop_index == stop_index
+            };
+            if !event.proofs.iter().any(known) {
+                event.proofs.push(Evidence {
+                    role: role.to_owned(),
+                    stop_index,
+                    uri: uri.to_owned(),
+                    sha256: None,
+                    media_type: None,
+                    bytes: None,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The flow: decode, normalize, encode, settle. Kafka's part is `runtime::kafka::exactly_once`.
+
+use std::sync::Arc;
+
+use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Output, Stage};
+use schemas::{
+    Micros, SetAside,
+    avro::{AvroError, Encoder, Record},
+    mapping::Mapping,
+    raw_webhook::RawHeaders,
+    set_aside::{self, About, Source, Why},
+    topics::Topic,
+};
+
+use crate::{
+    metrics::{Metrics, Pending},
+    normalize::{Rules, normalize},
+    outcome::{Disposition, Outcome, Written},
+    privacy::Privacy,
+    schema_ids::SchemaIds,
+};
+
+/// Brokers take records of a megabyte, headers and framing included.
+const VALUE_BYTES_MAX: usize = 900_000;
+
+/// One worker's stage; it keeps nothing between records but counts.
+#[expect(missing_debug_implementations, reason = "the encoders have none")]
+pub struct Normalizer {
+    mapping: Arc<Mapping>,
+    privacy: Privacy,
+    canonical: Arc<str>,
+    set_aside: Arc<str>,
+    events: Encoder,
+    set_asides: Encoder,
+    metrics: Metrics,
+    pending: Pending,
+}
+
+impl Normalizer {
+    /// A stage that writes under `prefix`.
+    ///
+    /// # Errors
+    /// If an embedded schema is not Avro, which a test of `schemas` rules out.
+    pub fn new(
+        prefix: &str,
+        ids: SchemaIds,
+        mapping: Arc<Mapping>,
+        privacy: Privacy,
+        metrics: Metrics,
+    ) -> Result<Self, AvroError> {
+        Ok(Self {
+            mapping,
+            privacy,
+            canonical: Topic::Canonical.name(prefix).into(),
+            set_aside: Topic::SetAside.name(prefix).into(),
+            events: Encoder::new(Record::DeliveryEvent, ids.delivery_event)?,
+            set_asides: Encoder::new(Record::SetAside, ids.set_aside)?,
+            metrics,
+            pending: Pending::default(),
+        })
+    }
+
+    fn outcome(&self, headers: &RawHeaders, body: &[u8]) -> Outcome {
+        let rules = Rules {
+            mapping: &self.mapping,
+            privacy: &self.privacy,
+        };
+        let events = match normalize(headers, body, rules) {
+            Ok(events) => events,
+            Err(why) => return Outcome::Refused(why),
+        };
+        let mut written = Vec::with_capacity(events.len());
+        for event in events {
+            match self.events.encode(&event) {
+                Ok(value) if value.len() > VALUE_BYTES_MAX => return Outcome::Oversized,
+                Ok(value) => written.push(Written { event, value }),
+                Err(error) => return Outcome::Unwritable(error),
+            }
+        }
+        Outcome::Normalized(written)
+    }
+
+    fn settle(
+        &mut self,
+        outcome: Outcome,
+        record: &Incoming<'_>,
+        about: impl FnOnce() -> About,
+        out: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        let disposition = outcome.disposition();
+        self.pending.record(disposition.label());
+        match disposition {
+            Disposition::Done(events) => {
+                let headers = trace(record);
+                for Written { event, value } in events {
+                    self.pending.event(event.provider, event.kind);
+                    out.send(Output {
+                        topic: Arc::clone(&self.canonical),
+                        partition: None,
+                        key: event.key().to_string().into_bytes(),
+                        value: Some(value),
+                        headers: headers.clone(),
+                    });
+                }
+            }
+            Disposition::SetAside(why) => out.send(self.aside(record, about(), why)?),
+        }
+        Ok(())
+    }
+
+    fn aside(&self, record: &Incoming<'_>, about: About, why: Why) -> Result<Output, Failure> {
+        let key = about.receipt_id.clone().into_bytes();
+        let set_aside = SetAside::new(set_aside::Stage::Normalizer, about, why, source(record));
+        let value = self
+            .set_asides
+            .encode(&set_aside)
+            .map_err(|e| Failure::Stop(e.into()))?;
+        Ok(Output {
+            topic: Arc::clone(&self.set_aside),
+            partition: None,
+            key,
+            value: Some(value),
+            headers: trace(record),
+        })
+    }
+}
+
+fn source<'a>(record: &Incoming<'a>) -> Source<'a> {
+    Source {
+        topic: record.topic,
+        partition: record.partition,
+        offset: record.offset,
+        appended_at: Micros::from_millis(record.timestamp_ms),
+    }
+}
+
+/// What can be told of a record whose headers can't be read as a whole.
+fn about_foreign(record: &Incoming<'_>) -> About {
+    let header = |name: &str| {
+        let (_, value) = record.headers.iter().find(|(known, _)| *known == name)?;
+        std::str::from_utf8(value)
+            .ok()
+            .filter(|text| text.len() <= 256)
+            .map(str::to_owned)
+    };
+    let mut about = About::nothing_but_its_place(source(record));
+    if let Some(receipt) = header("receipt-id").filter(|id| !id.is_empty()) {
+        about.receipt_id = receipt;
+    }
+    about.tenant_id = header("tenant").unwrap_or_default();
+    about.provider = header("provider").unwrap_or_default();
+    about.endpoint_id = header("endpoint").unwrap_or_default();
+    if let Some(received_at) = header("received-at").and_then(|text| text.parse().ok()) {
+        about.received_at = received_at;
+    }
+    about
+}
+
+/// The trace that ingest began goes on.
+fn trace(record: &Incoming<'_>) -> Vec<(String, Vec<u8>)> {
+    let parent = record
+        .headers
+        .iter()
+        .find(|(name, _)| *name == "traceparent");
+    parent
+        .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+        .into_iter()
+        .collect()
+}
+
+impl Stage for Normalizer {
+    fn assigned(&mut self, _partitions: &[i32]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn revoked(&mut self, _partitions: &[i32]) {}
+
+    fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
+        match RawHeaders::from_pairs(record.headers.iter().copied()) {
+            Ok(headers) => {
+                let outcome = self.outcome(&headers, record.value.unwrap_or_default());
+                self.settle(outcome, record, || About::receipt(&headers), out)
+            }
+            Err(header) => self.settle(
+                Outcome::Foreign(header),
+                record,
+                || about_foreign(record),
+                out,
+            ),
+        }
+    }
+
+    fn committed(&mut self) {
+        self.pending.commit(&self.metrics);
+    }
+
+    fn discarded(&mut self) {
+        self.pending.discard();
+    }
+}
+
+#[cfg(test)]
+mod tests;
