@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka::{
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     topic_partition_list::{Offset, TopicPartitionList},
 };
 
@@ -164,18 +164,25 @@ fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incomin
 
 /// An error that a consumer reports instead of a record.
 fn consumed(error: &KafkaError) -> Result<Polled, LogError> {
-    match error {
-        KafkaError::PartitionEOF(_) => Ok(Polled::Event),
-        KafkaError::MessageConsumptionFatal(code) => Err(LogError::Stop(format!(
+    if matches!(error, KafkaError::PartitionEOF(_)) {
+        return Ok(Polled::Event);
+    }
+    if let KafkaError::MessageConsumptionFatal(code) = error {
+        return Err(LogError::Stop(format!(
             "the consumer was ended by the cluster: {code}; is another process running with the \
              same instance id?"
-        ))),
-        other => {
-            // Brokers away, a leader that moves: librdkafka keeps trying, records will come.
-            tracing::warn!(error = %other, "consumer");
-            Ok(Polled::Event)
-        }
+        )));
     }
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+        return Err(LogError::Stop(format!(
+            "the committed offset is no longer in the topic ({error}); records between it and the \
+             topic's begin were deleted unread: see what is missing with `SELECT * FROM unaccounted`, then \
+             reset the group's offsets by hand"
+        )));
+    }
+    // Brokers away, a leader that moves: librdkafka keeps trying, records will come.
+    tracing::warn!(%error, "consumer");
+    Ok(Polled::Event)
 }
 
 impl Log for KafkaLog {

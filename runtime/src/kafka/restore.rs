@@ -42,6 +42,9 @@ pub enum RestoreError {
     Record(String),
 }
 
+/// Takes key and value (`None`: tombstone), or says why it can't.
+pub type OnRecord<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String> + 'a;
+
 /// Calls `on_record` with key and value (`None`: tombstone) of each committed record, in order.
 /// Returns how many there were.
 ///
@@ -51,7 +54,7 @@ pub fn read_changelog(
     settings: &KafkaSettings,
     topic: &str,
     partition: i32,
-    on_record: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
+    on_record: &mut OnRecord<'_>,
 ) -> Result<u64, RestoreError> {
     let uncommitted: BaseConsumer = assigned_consumer_config(settings, "waybill-restore")
         .set("isolation.level", "read_uncommitted")

@@ -176,18 +176,19 @@ impl Transactions {
 /// What an error of a transactional call means for the transaction.
 fn class(call: &str, error: &KafkaError) -> LogError {
     let text = format!("{call}: {error}");
-    match error {
-        KafkaError::Transaction(cause) if cause.txn_requires_abort() => LogError::Abort(text),
-        KafkaError::Transaction(cause) if cause.is_fatal() => {
-            // Fenced by a successor with our name, or a broken sequence: a new producer decides.
-            // If a successor is alive, its generation refuses our commits, which are then aborted.
-            LogError::Unknown(text)
-        }
-        KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => LogError::Stop(
-            format!("{text}: a record of ours is larger than the topic takes"),
-        ),
-        _ => LogError::Unknown(text),
+    if let KafkaError::Transaction(cause) = error
+        && cause.txn_requires_abort()
+    {
+        return LogError::Abort(text);
     }
+    if let KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) = error {
+        return LogError::Stop(format!(
+            "{text}: a record of ours is larger than the topic takes"
+        ));
+    }
+    // Fenced by a successor with our name, a broken sequence, a lost connection: a new producer
+    // decides. If a successor is alive, its generation refuses our commits, which are then aborted.
+    LogError::Unknown(text)
 }
 
 /// Ends the process when a call to Kafka hangs: what waits for ever holds partitions for ever.
