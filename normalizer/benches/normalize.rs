@@ -162,7 +162,7 @@ fn bench(criterion: &mut Criterion) {
                     .expect("the shape")
             });
         });
-        group.bench_with_input(BenchmarkId::new("parsed", case), &body, |bench, body| {
+        group.bench_with_input(BenchmarkId::new("normalized", case), &body, |bench, body| {
             let headers = RawHeaders::from_pairs(HEADERS).expect("headers");
             bench.iter(|| normalize(&headers, black_box(body.as_bytes()), rules));
         });

@@ -121,7 +121,7 @@ fn readable(name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn every_case_gives_exactly_its_canonical_form() {
+fn every_case_gives_exactly_its_golden_form() {
     let update = env::var_os("UPDATE_GOLDEN").is_some();
     let mut differences = Vec::new();
     for path in fixtures() {

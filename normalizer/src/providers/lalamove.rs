@@ -56,7 +56,7 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
         times: Times::new(&envelope, data, headers.received_at),
         privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
     };
-    let meaning = source.meaning(None)?;
+    let meaning = source.meaning(None);
     let order_id = source.order_id(meaning.kind)?;
     match (meaning.kind, order_id) {
         (Kind::OrderReplaced, Some(new)) => replaced(&source, meaning, &new),
@@ -80,7 +80,7 @@ fn replaced(
     let mut on_new = source.event(meaning, Some(new), "order")?;
     on_new.replaces_order_id = Some(old.clone());
 
-    let superseded = source.meaning(Some("prevOrderId"))?;
+    let superseded = source.meaning(Some("prevOrderId"));
     let mut on_old = source.blank(superseded, Some(&old), "superseded");
     on_old.replaced_by_order_id = Some(new.clone());
     source.times.keep_texts(source, &mut on_old);
@@ -89,11 +89,8 @@ fn replaced(
 
 impl Source<'_> {
     /// What the words mean by the mapping; new ones are UNKNOWN.
-    fn meaning(&self, sub_status: Option<&str>) -> Result<Meaning, Why> {
-        let status = match self.order {
-            Some(order) => optional(&order.status, "data.order.status")?,
-            None => None,
-        };
+    fn meaning(&self, sub_status: Option<&str>) -> Meaning {
+        let status = self.order.and_then(|order| order.status.word());
         let words = Words {
             service: None,
             event_type: self.event_type,
@@ -106,12 +103,12 @@ impl Source<'_> {
             is_final: false,
             milestone: None,
         };
-        Ok(self
-            .webhook
+        let provider = self.webhook.headers.provider;
+        self.webhook
             .rules
             .mapping
-            .find(self.webhook.headers.provider, words)
-            .unwrap_or(unknown))
+            .find(provider, words)
+            .unwrap_or(unknown)
     }
 
     /// The order that the event concerns: none for a wallet, perhaps one for an unknown type.
