@@ -162,10 +162,14 @@ fn bench(criterion: &mut Criterion) {
                     .expect("the shape")
             });
         });
-        group.bench_with_input(BenchmarkId::new("normalized", case), &body, |bench, body| {
-            let headers = RawHeaders::from_pairs(HEADERS).expect("headers");
-            bench.iter(|| normalize(&headers, black_box(body.as_bytes()), rules));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("normalized", case),
+            &body,
+            |bench, body| {
+                let headers = RawHeaders::from_pairs(HEADERS).expect("headers");
+                bench.iter(|| normalize(&headers, black_box(body.as_bytes()), rules));
+            },
+        );
         group.bench_with_input(BenchmarkId::new("encoded", case), &body, |bench, body| {
             bench.iter_batched_ref(
                 || Vec::with_capacity(4096),
