@@ -155,7 +155,7 @@ pub(crate) const ORDERS_QUERY: &str = "SELECT order_id, map( \
     'replaces_order_id', replaces_order_id, 'replaced_by_order_id', replaced_by_order_id, \
     'root_order_id', root_order_id, 'generation', toString(generation), \
     'event_count', toString(event_count))::Map(String, Nullable(String)) AS columns \
-    FROM orders WHERE tenant_id = {tenant:String} AND provider = 'lalamove'";
+    FROM {database}.orders WHERE tenant_id = {tenant:String} AND provider = 'lalamove'";
 
 /// A row of [`ORDERS_QUERY`].
 #[derive(Debug, Deserialize)]

@@ -15,13 +15,13 @@ pub(crate) struct Order {
     pub(crate) timeline: Vec<Row>,
 }
 
-const STATE: &str = "SELECT * FROM orders WHERE tenant_id = {tenant:String} \
+const STATE: &str = "SELECT * FROM {database}.orders WHERE tenant_id = {tenant:String} \
     AND provider = {provider:String} AND order_id = {order:String}";
-const TIMELINE: &str = "SELECT * FROM order_timeline WHERE tenant_id = {tenant:String} \
+const TIMELINE: &str = "SELECT * FROM {database}.order_timeline WHERE tenant_id = {tenant:String} \
     AND provider = {provider:String} AND order_id = {order:String} ORDER BY position";
-const CHAIN: &str = "SELECT * FROM orders WHERE tenant_id = {tenant:String} \
+const CHAIN: &str = "SELECT * FROM {database}.orders WHERE tenant_id = {tenant:String} \
     AND provider = {provider:String} AND root_order_id = {root:String} ORDER BY generation, order_id";
-const DELIVERY: &str = "SELECT * FROM deliveries WHERE tenant_id = {tenant:String} \
+const DELIVERY: &str = "SELECT * FROM {database}.deliveries WHERE tenant_id = {tenant:String} \
     AND provider = {provider:String} AND root_order_id = {root:String}";
 
 /// `None` where there is no such order.

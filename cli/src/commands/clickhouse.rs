@@ -2,7 +2,12 @@
 
 use clap::Subcommand;
 
-use crate::{Verdict, migration, output, settings::Place};
+use serde_json::json;
+
+use crate::{
+    Verdict, migration, output,
+    settings::{Place, Settings},
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -15,7 +20,7 @@ pub(crate) enum Command {
     Migrate {
         #[command(flatten)]
         place: Place,
-        /// Only say what would be applied
+        /// Only print the statements that would be run
         #[arg(long)]
         plan: bool,
         /// Print JSON
@@ -27,20 +32,33 @@ pub(crate) enum Command {
 pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
     let Command::Migrate { place, plan, json } = command;
     let settings = place.settings()?;
-    let applied = if plan {
-        migration::plan(&settings).await?
-    } else {
-        migration::migrate(&settings).await?
-    };
+    if plan {
+        return show_plan(&settings, json).await;
+    }
+    let applied = migration::migrate(&settings).await?;
     if json {
-        output::json(&applied)?;
+        output::json(&json!({"applied": applied}))?;
     } else if applied.is_empty() {
         output::line("nothing to apply");
     } else {
-        let word = if plan { "to be applied" } else { "applied" };
         applied
             .iter()
-            .for_each(|step| output::line(format_args!("{step} {word}")));
+            .for_each(|step| output::line(format_args!("{step} applied")));
+    }
+    Ok(Verdict::Good)
+}
+
+async fn show_plan(settings: &Settings, json: bool) -> anyhow::Result<Verdict> {
+    let (pending, statements) = migration::plan(settings).await?;
+    if json {
+        output::json(&json!({"pending": pending, "statements": statements}))?;
+    } else if pending.is_empty() {
+        output::line("nothing to apply");
+    } else {
+        statements
+            .iter()
+            .for_each(|statement| output::line(format_args!("{statement};\n")));
+        output::note(format_args!("to be applied: {}", pending.join(", ")));
     }
     Ok(Verdict::Good)
 }

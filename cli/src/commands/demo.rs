@@ -90,7 +90,7 @@ async fn show(running: &Running) -> anyhow::Result<Vec<String>> {
         ))
     })?;
     let receipts = post(running, endpoint).await?;
-    let clickhouse = Clickhouse::new(running.settings()?.clickhouse())?;
+    let clickhouse = Clickhouse::new(running.settings()?.clickhouse());
     let tenant = endpoint.tenant.id.as_str();
     let wrong = wait(&clickhouse, tenant, &receipts).await?;
     print(&clickhouse, tenant).await?;
@@ -153,12 +153,12 @@ struct Accounted {
 }
 
 /// Every receipt has its row and its outcomes, each in one of two views.
-const ACCOUNTED: &str = "SELECT receipt_id FROM receipts WHERE tenant_id = {tenant:String} \
-    AND receipt_id IN {receipts:Array(String)} AND receipt_id IN ( \
+const ACCOUNTED: &str = "SELECT receipt_id FROM {database}.receipts WHERE tenant_id = {tenant:String} \
+    AND has(splitByChar(',', {receipts:String}), receipt_id) AND receipt_id IN ( \
         SELECT receipt_id FROM \
-            (SELECT receipt_id, part, parts FROM events WHERE tenant_id = {tenant:String} \
+            (SELECT receipt_id, part, parts FROM {database}.events WHERE tenant_id = {tenant:String} \
              UNION ALL \
-             SELECT receipt_id, part, parts FROM set_aside WHERE tenant_id = {tenant:String}) \
+             SELECT receipt_id, part, parts FROM {database}.set_aside WHERE tenant_id = {tenant:String}) \
         GROUP BY receipt_id HAVING uniqExact(part) = max(parts))";
 
 async fn wrong(
@@ -178,8 +178,7 @@ async fn wrong(
     let deliveries: Vec<DeliveryRow> = clickhouse.rows(DELIVERIES, &whose).await?;
     wrong.extend(demo::wrong_deliveries(&deliveries));
 
-    // receipt ids are UUIDs: nothing in them needs quoting
-    let list = format!("['{}']", receipts.join("','"));
+    let list = receipts.join(",");
     let accounted: Vec<Accounted> = clickhouse
         .rows(ACCOUNTED, &[("tenant", tenant), ("receipts", &list)])
         .await?;
@@ -190,9 +189,9 @@ async fn wrong(
     Ok(wrong)
 }
 
-const DELIVERIES: &str = "SELECT * FROM deliveries WHERE tenant_id = {tenant:String} \
+const DELIVERIES: &str = "SELECT * FROM {database}.deliveries WHERE tenant_id = {tenant:String} \
     AND provider = 'lalamove' ORDER BY coalesce(requested_at, ended_at), root_order_id";
-const OUTCOMES: &str = "SELECT tenant_id, provider, reason, count() AS outcomes FROM set_aside \
+const OUTCOMES: &str = "SELECT tenant_id, provider, reason, count() AS outcomes FROM {database}.set_aside \
     WHERE tenant_id = {tenant:String} GROUP BY ALL ORDER BY ALL";
 
 async fn print(clickhouse: &Clickhouse, tenant: &str) -> anyhow::Result<()> {

@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         return Err(crate::WrongUse(text).into());
     }
     let settings = args.place.settings()?;
-    let clickhouse = Clickhouse::new(settings.clickhouse())?;
+    let clickhouse = Clickhouse::new(settings.clickhouse());
     let found = orders::find(&clickhouse, &args.tenant, &args.provider, &args.order_id).await?;
     match found {
         Some(order) if args.json => output::json(&order.json())?,

@@ -82,15 +82,15 @@ const FRESHNESS: &str = "SELECT tenant_id, provider, count() AS events, \
     quantileExactInclusive(0.99)(seconds) AS p99_seconds, max(seconds) AS max_seconds \
     FROM (SELECT tenant_id, provider, \
         dateDiff('microsecond', received_at, loaded_at) / 1e6 AS seconds \
-        FROM events WHERE received_at > now64(6) - INTERVAL 1 HOUR AND revision = 0) \
+        FROM {database}.events WHERE received_at > now64(6) - INTERVAL 1 HOUR AND revision = 0) \
     GROUP BY tenant_id, provider ORDER BY tenant_id, provider";
 const SIGNATURES: &str = "SELECT tenant_id, endpoint_id, verdict, signature_scheme, secret_id, \
-    count() AS receipts FROM receipts WHERE received_at > now64(6) - INTERVAL 1 DAY \
+    count() AS receipts FROM {database}.receipts WHERE received_at > now64(6) - INTERVAL 1 DAY \
     GROUP BY ALL ORDER BY ALL";
 const SET_ASIDE: &str = "SELECT tenant_id, provider, reason, count() AS outcomes, \
-    countIf(resolved_at IS NOT NULL) AS resolved FROM set_aside \
+    countIf(resolved_at IS NOT NULL) AS resolved FROM {database}.set_aside \
     GROUP BY tenant_id, provider, reason ORDER BY tenant_id, provider, reason";
-const UNACCOUNTED: &str = "SELECT tenant_id, provider, state, count() AS receipts FROM unaccounted \
+const UNACCOUNTED: &str = "SELECT tenant_id, provider, state, count() AS receipts FROM {database}.unaccounted \
     GROUP BY tenant_id, provider, state ORDER BY tenant_id, provider, state";
 
 /// The enricher's gauge of orders with a waiting event.
@@ -123,7 +123,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         }
     }
     let kafka = settings.clone();
-    let clickhouse = Clickhouse::new(settings.clickhouse())?;
+    let clickhouse = Clickhouse::new(settings.clickhouse());
     let status = Status {
         services,
         held_orders,
@@ -174,10 +174,16 @@ fn print(status: &Status) {
             "orders that wait for an earlier event: {held}"
         ));
     }
+    print_freshness(&status.freshness);
+    print_signatures(&status.signatures);
+    print_outcomes(&status.set_aside, &status.unaccounted);
+}
+
+fn print_freshness(freshness: &[Freshness]) {
     output::title("From receipt to row, in the last hour");
     output::table(
         &["tenant", "carrier", "events", "p50 s", "p99 s", "max s"],
-        status.freshness.iter().map(|row| {
+        freshness.iter().map(|row| {
             let [p50, p99, max] =
                 [row.p50_seconds, row.p99_seconds, row.max_seconds].map(|s| format!("{s:.2}"));
             [
@@ -190,12 +196,15 @@ fn print(status: &Status) {
             ]
         }),
     );
+}
+
+fn print_signatures(signatures: &[Signatures]) {
     output::title("Signatures, in the last day");
     output::table(
         &[
             "tenant", "endpoint", "verdict", "scheme", "secret", "receipts",
         ],
-        status.signatures.iter().map(|row| {
+        signatures.iter().map(|row| {
             [
                 row.tenant_id.clone(),
                 row.endpoint_id.clone(),
@@ -206,11 +215,14 @@ fn print(status: &Status) {
             ]
         }),
     );
-    suggest_schemes(&status.signatures);
+    suggest_schemes(signatures);
+}
+
+fn print_outcomes(set_aside: &[SetAside], unaccounted: &[Unaccounted]) {
     output::title("Set aside");
     output::table(
         &["tenant", "carrier", "reason", "outcomes", "resolved"],
-        status.set_aside.iter().map(|row| {
+        set_aside.iter().map(|row| {
             let [outcomes, resolved] = [row.outcomes, row.resolved].map(|n| n.to_string());
             [
                 row.tenant_id.clone(),
@@ -222,19 +234,19 @@ fn print(status: &Status) {
         }),
     );
     output::title("Receipts without an outcome");
-    if status.unaccounted.is_empty() {
+    if unaccounted.is_empty() {
         output::line("none");
-    } else {
-        let rows = status.unaccounted.iter().map(|row| {
-            [
-                row.tenant_id.clone(),
-                row.provider.clone(),
-                row.state.clone(),
-                row.receipts.to_string(),
-            ]
-        });
-        output::table(&["tenant", "carrier", "state", "receipts"], rows);
+        return;
     }
+    let rows = unaccounted.iter().map(|row| {
+        [
+            row.tenant_id.clone(),
+            row.provider.clone(),
+            row.state.clone(),
+            row.receipts.to_string(),
+        ]
+    });
+    output::table(&["tenant", "carrier", "state", "receipts"], rows);
 }
 
 /// A rule that a carrier does not use is a door more than needed.
