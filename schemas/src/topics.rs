@@ -149,12 +149,17 @@ mod tests {
     #[test]
     fn the_asyncapi_document_has_each_topic_and_each_schema() {
         let document = include_str!("../asyncapi.yaml");
-        let addresses: Vec<&str> =
-            document.lines().filter_map(|line| line.trim().strip_prefix("address: ")).collect();
+        let addresses: Vec<&str> = document
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("address: "))
+            .collect();
         let names: Vec<String> = Topic::ALL.iter().map(|t| t.name("waybill.")).collect();
         assert_eq!(addresses, names);
         for record in ["delivery_event", "ordered_event", "order", "set_aside"] {
-            assert!(document.contains(&format!("avro/{record}.v1.avsc")), "{record}");
+            assert!(
+                document.contains(&format!("avro/{record}.v1.avsc")),
+                "{record}"
+            );
         }
     }
 }
