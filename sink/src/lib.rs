@@ -1,0 +1,131 @@
+//! Stage 4 of 4: topics to ClickHouse.
+//!
+//! Promises: each record of `ordered`, `orders`, `set-aside` and the raw topics is one row of its
+//! table, through crashes, retries and rebalances. What will be inserted is written down in Kafka
+//! first, so a batch is a function of offsets; the store takes each batch once; keys that replace
+//! absorb whatever is older than its memory. A record that can't be a row is set aside.
+//!
+//! Never: moves an offset past what the store did not acknowledge; names a batch by a clock alone;
+//! changes a record's content; reads a webhook's body.
+
+pub mod outcome;
+pub mod settings;
+pub mod table;
+
+pub mod batch;
+pub mod row;
+
+pub mod check;
+pub mod clickhouse;
+pub mod migrate;
+
+mod asides;
+mod decode;
+mod loader;
+pub mod metrics;
+mod service;
+mod source;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use runtime::{backoff::Backoff, service::Context};
+use schemas::registry::Registry;
+
+use crate::{
+    asides::Asides,
+    clickhouse::Store,
+    decode::Decode,
+    loader::Loader,
+    metrics::Metrics,
+    service::{Parts, Worker},
+    settings::Settings,
+    source::Member,
+    table::Table,
+};
+
+/// Starts one worker for each table and returns when all of them are drained.
+///
+/// # Errors
+/// Whatever keeps a worker from ever working; temporary trouble is waited for.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let Some(store) = checked(&settings, &context).await? else {
+        return Ok(());
+    };
+    let metrics = Metrics::new(&context.metrics)?;
+    for table in Table::ALL {
+        let parts = parts(*table, &settings, &context, &store, &metrics)?;
+        let name = format!("sink-{}", table.label());
+        context
+            .tasks
+            .spawn_thread(name, move || Worker::new(parts).run());
+    }
+    context.shutdown.requested().await;
+    Ok(())
+}
+
+/// Waits for the store, and refuses one that would load rows twice or not at all.
+async fn checked(settings: &Settings, context: &Context) -> anyhow::Result<Option<Store>> {
+    let part = context.health.part("schema");
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    loop {
+        match check::check(Store::new(&settings.clickhouse)).await {
+            Ok(store) => {
+                part.ready();
+                return Ok(Some(store));
+            }
+            Err(error) if error.is_temporary() => {
+                let error = anyhow::Error::new(error);
+                part.not_ready("the store can't be asked");
+                tracing::warn!(error = format!("{error:#}"), "store not checked yet");
+            }
+            Err(error) => return Err(error).context("nothing can be loaded"),
+        }
+        tokio::select! {
+            () = context.shutdown.requested() => return Ok(None),
+            () = tokio::time::sleep(backoff.next()) => {}
+        }
+    }
+}
+
+fn parts(
+    table: Table,
+    settings: &Settings,
+    context: &Context,
+    store: &Store,
+    metrics: &Metrics,
+) -> anyhow::Result<Parts> {
+    let Settings {
+        common,
+        registry,
+        sink,
+        ..
+    } = settings;
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let password = some(registry.password.expose());
+    let registry = Registry::new(&registry.url, some(&registry.username), password)?;
+    let handle = tokio::runtime::Handle::current();
+    let prefix = common.topics.prefix.clone();
+    let part = context.health.part(table.label());
+    let instance = common.instance.resolved();
+    let kafka = &common.kafka;
+    Ok(Parts {
+        table,
+        limits: sink.limits(table),
+        member: Member::join(kafka, &prefix, table, &instance)?,
+        loader: Loader {
+            store: store.clone(),
+            table,
+            prefix: prefix.clone(),
+            metrics: metrics.clone(),
+            part: part.clone(),
+        },
+        decode: Decode::new(table, registry.clone(), handle.clone()),
+        asides: Asides::new(kafka.clone(), prefix, registry, handle.clone()),
+        metrics: metrics.clone(),
+        part,
+        clock: context.clock.clone(),
+        shutdown: context.shutdown.clone(),
+        handle,
+    })
+}

@@ -1,0 +1,301 @@
+use std::convert::Infallible;
+
+use proptest::{collection::btree_map, prelude::*};
+use schemas::topics::Topic;
+
+use super::*;
+use crate::{
+    row::{self, Place},
+    table::Table,
+};
+
+const LIMITS: Limits = Limits {
+    rows_max: 1000,
+    bytes_max: 1 << 20,
+    open_max: Duration::from_millis(500),
+};
+
+fn partition(number: i32) -> Partition {
+    Partition {
+        topic: Topic::SetAside,
+        number,
+    }
+}
+
+/// A record whose row depends on its place alone.
+fn aside(partition: Partition, offset: i64) -> SetAside {
+    use schemas::set_aside::{About, Source, Stage, Why};
+    let source = Source {
+        topic: "t",
+        partition: partition.number,
+        offset,
+        appended_at: Micros(offset * 1000),
+    };
+    let why = Why {
+        reason: schemas::Reason::Malformed,
+        detail: "d".repeat(usize::try_from(offset % 9).unwrap()),
+    };
+    SetAside::new(
+        Stage::Normalizer,
+        About::nothing_but_its_place(source),
+        why,
+        source,
+    )
+}
+
+fn take(filling: &mut Filling, partition: Partition, offset: i64) {
+    let written: Result<(), Infallible> = filling.record(partition, offset, 0, |writer| {
+        // every seventh gives no row, every eleventh is set aside by the sink itself
+        if offset % 7 == 0 {
+            return Ok(Written::Nothing);
+        }
+        let aside = aside(partition, offset);
+        if offset % 11 == 0 {
+            return Ok(Written::Aside(Box::new(aside)));
+        }
+        let place = Place {
+            topic: "waybill.set-aside",
+            partition: partition.number,
+            offset,
+        };
+        row::set_aside::write(writer, &aside, place);
+        Ok(Written::Row)
+    });
+    written.unwrap();
+}
+
+/// Partition, and its offsets with gaps (control records, aborted transactions, compaction).
+fn offsets() -> impl Strategy<Value = BTreeMap<i32, Vec<i64>>> {
+    btree_map(
+        0..12_i32,
+        (0..1_000_000_i64, prop::collection::vec(1..5_i64, 1..40)).prop_map(|(first, gaps)| {
+            gaps.iter()
+                .scan(first, |at, gap| {
+                    *at += gap;
+                    Some(*at)
+                })
+                .collect()
+        }),
+        1..6,
+    )
+}
+
+fn spans() -> impl Strategy<Value = Vec<Span>> {
+    let topics = prop::sample::select(vec![Topic::Raw, Topic::RawOverflow]);
+    let span = (0..i64::MAX / 2, 0..i64::MAX / 2);
+    prop::collection::vec((topics, 0..i32::MAX, span), 1..100).prop_map(|mut raw| {
+        raw.sort_by_key(|(topic, number, _)| (topic.short_name(), *number));
+        raw.dedup_by_key(|(topic, number, _)| (*topic, *number));
+        raw.into_iter()
+            .map(|(topic, number, (first, more))| Span {
+                partition: Partition { topic, number },
+                first,
+                last: first + more,
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_intent_reads_back_from_its_metadata(loaded_at in any::<i64>(), spans in spans()) {
+        let intent = Intent { loaded_at: Micros(loaded_at), spans };
+        let text = intent.metadata();
+        prop_assert_eq!(Intent::parse(&text).unwrap(), intent);
+    }
+
+    #[test]
+    fn metadata_of_every_admitted_set_of_partitions_fits_a_commit(spans in spans()) {
+        let admitted: Vec<Span> = (1..)
+            .zip(spans)
+            .take_while(|(count, _)| Intent::admits(*count))
+            .map(|(_, span)| span)
+            .collect();
+        let intent = Intent { loaded_at: Micros(i64::MIN), spans: admitted };
+        prop_assert!(intent.metadata().len() <= METADATA_BYTES_MAX);
+    }
+
+    #[test]
+    fn any_text_is_read_without_a_panic(text in "(pending 1 )?[0-9a-z:+ -]{0,60}") {
+        if let Ok(intent) = Intent::parse(&text) {
+            prop_assert!(!intent.spans.is_empty());
+        }
+    }
+
+    #[test]
+    fn ranges_that_are_read_again_give_the_same_bytes_under_the_same_token(
+        offsets in offsets(),
+        order in any::<prop::sample::Index>(),
+    ) {
+        // first time: partitions interleave in some order
+        let mut filling = Filling::new(LIMITS);
+        let mut lanes: Vec<(i32, Vec<i64>)> = offsets.clone().into_iter().collect();
+        let longest = lanes.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
+        let turn = order.index(lanes.len());
+        lanes.rotate_left(turn);
+        for index in 0..longest {
+            for (number, list) in &lanes {
+                if let Some(offset) = list.get(index) {
+                    take(&mut filling, partition(*number), *offset);
+                }
+            }
+        }
+        let intent = filling.intent(Micros(77)).unwrap();
+        let first = filling.close(intent.clone());
+        prop_assert!(filling.is_empty());
+
+        // second time: range by range, from what the commit says
+        let read = Intent::parse(&intent.metadata()).unwrap();
+        let mut again = Filling::new(LIMITS);
+        for span in &read.spans {
+            for offset in &offsets[&span.partition.number] {
+                prop_assert!((span.first..=span.last).contains(offset));
+                take(&mut again, span.partition, *offset);
+            }
+        }
+        prop_assert_eq!(read.token(Table::SetAside), intent.token(Table::SetAside));
+        let second = again.close(read);
+        prop_assert_eq!(&first.body, &second.body);
+        prop_assert_eq!(&first.rows, &second.rows);
+
+        // every record is accounted for: a row, a set-aside, or nothing to keep
+        let total: usize = offsets.values().map(Vec::len).sum();
+        let nothing = offsets.values().flatten().filter(|offset| *offset % 7 == 0).count();
+        prop_assert_eq!(first.rows.len() + first.asides.len() + nothing, total);
+
+        // and the rows' bytes are the body, cut without a rest
+        let cut: Vec<u8> = (0..first.rows.len()).flat_map(|i| first.bytes_of(i..i + 1).to_vec()).collect();
+        prop_assert_eq!(&cut, &first.body);
+        for index in 0..first.rows.len() {
+            let loaded_at = first.bytes_of(index..index + 1)[..LOADED_AT_BYTES].to_vec();
+            prop_assert_eq!(loaded_at, 77_i64.to_le_bytes().to_vec());
+        }
+    }
+
+    #[test]
+    fn every_pending_range_is_recovered_once_and_reading_goes_on_behind_it(
+        spans in spans(),
+        owned in any::<prop::sample::Index>(),
+    ) {
+        let intent = Intent { loaded_at: Micros(1), spans: spans.clone() };
+        let ours = &spans[..=owned.index(spans.len())];
+        let committed: Vec<Committed> = ours
+            .iter()
+            .map(|span| Committed {
+                partition: span.partition,
+                offset: Some(span.first),
+                metadata: intent.metadata(),
+            })
+            .collect();
+        let recovery = recover(&committed);
+        let recovered: Vec<Span> = recovery
+            .whole
+            .iter()
+            .chain(&recovery.parts)
+            .flat_map(|intent| intent.spans.clone())
+            .collect();
+        prop_assert_eq!(&recovered, ours);
+        prop_assert_eq!(recovery.whole.len(), usize::from(ours.len() == spans.len()));
+        let starts: Vec<_> = ours.iter().map(|span| (span.partition, Some(span.last + 1))).collect();
+        prop_assert_eq!(recovery.starts, starts);
+    }
+}
+
+#[test]
+fn a_token_names_table_ranges_and_time() {
+    let intent = |loaded_at, last| Intent {
+        loaded_at: Micros(loaded_at),
+        spans: vec![Span {
+            partition: partition(0),
+            first: 1,
+            last,
+        }],
+    };
+    let token = intent(1, 5).token(Table::SetAside);
+    assert_eq!(token, intent(1, 5).token(Table::SetAside));
+    assert_ne!(token, intent(1, 6).token(Table::SetAside));
+    assert_ne!(token, intent(2, 5).token(Table::SetAside));
+    assert_ne!(token, intent(1, 5).token(Table::Events));
+}
+
+#[test]
+fn a_batch_closes_by_rows_by_bytes_and_by_time() {
+    let filled = |limits: Limits, count: i64| {
+        let mut filling = Filling::new(limits);
+        (1..=count).for_each(|offset| take(&mut filling, partition(0), offset));
+        filling
+    };
+    assert!(!filled(LIMITS, 3).is_full());
+    assert!(
+        filled(
+            Limits {
+                rows_max: 3,
+                ..LIMITS
+            },
+            3
+        )
+        .is_full()
+    );
+    assert!(
+        filled(
+            Limits {
+                bytes_max: 300,
+                ..LIMITS
+            },
+            3
+        )
+        .is_full()
+    );
+    let by_time = filled(LIMITS, 1);
+    assert!(!by_time.is_due(499));
+    assert!(by_time.is_due(500));
+    assert_eq!(by_time.closes_in(100), Some(Duration::from_millis(400)));
+    assert_eq!(filled(LIMITS, 0).closes_in(100), None);
+}
+
+#[test]
+fn a_record_that_could_not_be_decoded_yet_leaves_no_trace() {
+    let mut filling = Filling::new(LIMITS);
+    take(&mut filling, partition(0), 1);
+    let failed = filling.record(partition(0), 2, 0, |writer| {
+        let place = Place {
+            topic: "t",
+            partition: 0,
+            offset: 2,
+        };
+        row::set_aside::write(writer, &aside(partition(0), 2), place);
+        Err("the registry gives no answer")
+    });
+    assert!(failed.is_err());
+    assert_eq!(filling.records(), 1);
+    let intent = filling.intent(Micros(0)).unwrap();
+    assert_eq!(
+        intent.spans,
+        [Span {
+            partition: partition(0),
+            first: 1,
+            last: 1
+        }]
+    );
+    assert_eq!(filling.close(intent).rows.len(), 1);
+}
+
+#[test]
+fn a_commit_with_other_metadata_is_read_on_from_where_it_stands() {
+    let committed = |offset, metadata: &str| Committed {
+        partition: partition(3),
+        offset,
+        metadata: metadata.to_owned(),
+    };
+    let fresh = recover(&[committed(None, "")]);
+    assert_eq!(fresh.starts, [(partition(3), None)]);
+    assert!(fresh.unreadable.is_empty());
+
+    let foreign = recover(&[committed(Some(9), "pending 2 whatever")]);
+    assert_eq!(foreign.starts, [(partition(3), Some(9))]);
+    assert_eq!(foreign.unreadable, [partition(3)]);
+
+    let moved = recover(&[committed(Some(9), "pending 1 0 set-aside 3:4+1")]);
+    assert_eq!(moved.starts, [(partition(3), Some(9))]);
+    assert_eq!(moved.unreadable, [partition(3)]);
+}

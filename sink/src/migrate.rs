@@ -1,0 +1,227 @@
+//! Applies the embedded SQL, each file once, and tells what would be applied.
+//!
+//! ClickHouse has no transaction around several statements. Each may be run again, so a migration
+//! that broke off is simply applied once more; it is written down when its last statement is done.
+
+use schemas::clickhouse::{MIGRATIONS, Migration, quoted};
+use serde::Deserialize;
+
+use crate::clickhouse::{Store, StoreError};
+
+const LEDGER: &str = "schema_migrations";
+
+/// Why the schema can't be brought up to date, or be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error("the store can't be asked")]
+    Store(#[from] StoreError),
+    #[error(
+        "migration {version:03}_{name} was applied with other content: a released file is never \
+         edited; compare this program's version with the one that applied it"
+    )]
+    Edited { version: u32, name: &'static str },
+    #[error(
+        "the database is at schema {found}, this program knows {known}: run the newer version of \
+         it, which is upgraded before the stages in front of it"
+    )]
+    Newer { found: u32, known: u32 },
+    #[error("the database lacks {missing}: run `waybill clickhouse migrate`")]
+    Behind { missing: String },
+}
+
+/// What was applied and what would be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub database: String,
+    pub applied: Vec<&'static Migration>,
+    pub pending: Vec<&'static Migration>,
+}
+
+impl Plan {
+    /// Every statement that [`apply`] would run, in order.
+    pub fn statements(&self) -> Vec<String> {
+        self.pending
+            .iter()
+            .flat_map(|migration| migration.statements(&self.database))
+            .collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Applied {
+    version: u32,
+    checksum: String,
+}
+
+/// Compares the database with the embedded files. Changes nothing.
+///
+/// # Errors
+/// [`MigrateError`] where the store does not answer, a file was edited after it was applied, or the
+/// database is newer than this program.
+pub async fn plan(store: &Store) -> Result<Plan, MigrateError> {
+    let applied = applied(store).await?;
+    decide(store.database(), &applied)
+}
+
+/// Applies what is pending and returns it.
+///
+/// # Errors
+/// As [`plan`]; what was applied before the error stays.
+pub async fn apply(store: &Store) -> Result<Vec<&'static Migration>, MigrateError> {
+    let plan = plan(store).await?;
+    let database = quoted(&plan.database);
+    let ledger = store.table(LEDGER);
+    store
+        .execute(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
+        .await?;
+    store
+        .execute(&format!(
+            "CREATE TABLE IF NOT EXISTS {ledger} (version UInt32, name String, checksum String, \
+             applied_at DateTime64(6, 'UTC')) ENGINE = MergeTree ORDER BY version"
+        ))
+        .await?;
+    for migration in &plan.pending {
+        for statement in migration.statements(&plan.database) {
+            store.execute(&statement).await?;
+        }
+        let (version, name, checksum) = (migration.version, migration.name, migration.checksum());
+        store
+            .execute(&format!(
+                "INSERT INTO {ledger} SETTINGS async_insert = 0 \
+                 VALUES ({version}, '{name}', '{checksum}', now64(6))"
+            ))
+            .await?;
+        tracing::info!(version, name, "migration applied");
+    }
+    Ok(plan.pending)
+}
+
+/// Refuses a database that this program can't load into.
+///
+/// # Errors
+/// [`MigrateError::Behind`] says what to run; the others as in [`plan`].
+pub async fn check(store: &Store) -> Result<(), MigrateError> {
+    let plan = plan(store).await?;
+    if plan.pending.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = plan
+        .pending
+        .iter()
+        .map(|m| format!("{:03}_{}", m.version, m.name))
+        .collect();
+    Err(MigrateError::Behind {
+        missing: names.join(", "),
+    })
+}
+
+async fn applied(store: &Store) -> Result<Vec<Applied>, StoreError> {
+    #[derive(Deserialize)]
+    struct Count {
+        count: u64,
+    }
+    let tables: Vec<Count> = store
+        .rows(
+            "SELECT count() AS count FROM system.tables \
+             WHERE database = {database: String} AND name = {name: String}",
+            &[("database", store.database()), ("name", LEDGER)],
+        )
+        .await?;
+    if tables.first().is_none_or(|tables| tables.count == 0) {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT version, checksum FROM {} ORDER BY version",
+        store.table(LEDGER)
+    );
+    store.rows(&sql, &[]).await
+}
+
+fn decide(database: &str, applied: &[Applied]) -> Result<Plan, MigrateError> {
+    let known = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    let found = applied
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    let mut plan = Plan {
+        database: database.to_owned(),
+        applied: Vec::new(),
+        pending: Vec::new(),
+    };
+    for migration in MIGRATIONS {
+        let mut same = applied
+            .iter()
+            .filter(|one| one.version == migration.version)
+            .peekable();
+        if same.peek().is_none() {
+            plan.pending.push(migration);
+        } else if same.all(|one| one.checksum == migration.checksum()) {
+            plan.applied.push(migration);
+        } else {
+            return Err(MigrateError::Edited {
+                version: migration.version,
+                name: migration.name,
+            });
+        }
+    }
+    if found > known {
+        return Err(MigrateError::Newer { found, known });
+    }
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Applied> {
+        MIGRATIONS
+            .iter()
+            .map(|m| Applied {
+                version: m.version,
+                checksum: m.checksum(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_empty_database_needs_everything_and_a_current_one_nothing() {
+        assert_eq!(decide("w", &[]).unwrap().pending.len(), MIGRATIONS.len());
+        let plan = decide("w", &all()).unwrap();
+        assert!(plan.pending.is_empty() && plan.statements().is_empty());
+    }
+
+    #[test]
+    fn two_that_applied_at_once_wrote_it_down_twice_and_that_is_fine() {
+        let twice: Vec<Applied> = all().into_iter().chain(all()).collect();
+        assert!(decide("w", &twice).unwrap().pending.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_was_edited_after_it_was_applied_is_refused() {
+        let mut applied = all();
+        applied[2].checksum = "00".into();
+        assert!(matches!(
+            decide("w", &applied),
+            Err(MigrateError::Edited { version: 3, .. })
+        ));
+    }
+
+    #[test]
+    fn a_newer_schema_refuses_an_older_program() {
+        let mut applied = all();
+        let found = u32::try_from(applied.len()).unwrap() + 1;
+        applied.push(Applied {
+            version: found,
+            checksum: "ff".into(),
+        });
+        let error = decide("w", &applied).unwrap_err();
+        assert!(matches!(error, MigrateError::Newer { .. }));
+        assert!(error.to_string().contains(&found.to_string()), "{error}");
+    }
+}

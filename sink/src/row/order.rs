@@ -1,0 +1,124 @@
+//! `Order` to a row of `orders_log`.
+
+use schemas::{Order, OrderId};
+
+use super::{Place, RowWriter};
+
+/// In the order in which [`write`] writes them.
+pub const COLUMNS: &[&str] = &[
+    "loaded_at",
+    "_topic",
+    "_partition",
+    "_offset",
+    "tenant_id",
+    "provider",
+    "order_id",
+    "revision",
+    "version",
+    "status",
+    "provider_status",
+    "is_final",
+    "provisional_until",
+    "fulfilment",
+    "created_at",
+    "assigned_at",
+    "first_assigned_at",
+    "picked_up_at",
+    "delivered_at",
+    "canceled_at",
+    "ended_at",
+    "last_event_at",
+    "driver_id",
+    "driver_name",
+    "driver_phone",
+    "driver_plate_number",
+    "driver_photo_url",
+    "price_amount",
+    "price_currency",
+    "refund_amount",
+    "refund_currency",
+    "stops.index",
+    "stops.id",
+    "stops.status",
+    "stops.provider_status",
+    "stops.latitude",
+    "stops.longitude",
+    "stops.address",
+    "stops.contact",
+    "stops.phone",
+    "stops.occurred_at",
+    "stops.window_start",
+    "stops.window_end",
+    "stops.cash_on_delivery_amount",
+    "stops.cash_on_delivery_currency",
+    "stops.failure_reason",
+    "stops.tracking_id",
+    "proofs.role",
+    "proofs.stop_index",
+    "proofs.uri",
+    "proofs.sha256",
+    "proofs.media_type",
+    "proofs.bytes",
+    "event_count",
+    "late_count",
+    "reassignment_count",
+    "failed_attempts",
+    "canceled_by",
+    "cancel_reason",
+    "scheduled_at",
+    "replaces_order_id",
+    "replaced_by_order_id",
+    "root_order_id",
+    "generation",
+    "chained",
+    "first_received_at",
+    "endpoint_id",
+    "external_order_id",
+    "parent_id",
+    "assurance",
+];
+
+pub fn write(w: &mut RowWriter, order: &Order, place: Place<'_>) {
+    w.begin();
+    w.place(place);
+    w.text(order.tenant_id.as_str());
+    w.text(order.provider.as_str());
+    w.text(order.order_id.as_str());
+    w.count(order.revision);
+    w.count(order.version);
+    w.text(order.status.as_str());
+    w.optional_text(order.provider_status.as_deref());
+    w.bool(order.is_final);
+    w.optional_time(order.provisional_until);
+    w.optional_text(order.fulfilment.map(|fulfilment| fulfilment.as_str()));
+    w.optional_time(order.created_at);
+    w.optional_time(order.assigned_at);
+    w.optional_time(order.first_assigned_at);
+    w.optional_time(order.picked_up_at);
+    w.optional_time(order.delivered_at);
+    w.optional_time(order.canceled_at);
+    w.optional_time(order.ended_at);
+    w.time(order.last_event_at);
+    w.driver(order.driver.as_ref());
+    w.money(order.price.as_ref());
+    w.money(order.refund.as_ref());
+    w.stops(&order.stops);
+    w.proofs(&order.proofs);
+    w.count(order.event_count);
+    w.count(order.late_count);
+    w.i32(order.reassignment_count);
+    w.i32(order.failed_attempts);
+    w.optional_text(order.canceled_by.as_deref());
+    w.optional_text(order.cancel_reason.as_deref());
+    w.optional_time(order.scheduled_at);
+    w.optional_text(order.replaces_order_id.as_ref().map(OrderId::as_str));
+    w.optional_text(order.replaced_by_order_id.as_ref().map(OrderId::as_str));
+    w.text(order.root_order_id.as_str());
+    w.i32(order.generation);
+    w.bool(order.chained);
+    w.time(order.first_received_at);
+    w.text(order.endpoint_id.as_str());
+    w.optional_text(order.external_order_id.as_deref());
+    w.optional_text(order.parent_id.as_deref());
+    w.text(order.assurance.as_str());
+}

@@ -1,0 +1,147 @@
+//! The loop of one table: take records, write down what will be inserted, insert it, move on.
+//!
+//! While one block is being inserted the next one fills. Offsets move only past what the store
+//! acknowledged, in the same call that writes down the next intent. With the store away nothing
+//! grows: a full batch waits, fetching is paused, and the group is still served.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::message::OwnedMessage;
+use runtime::{backoff::Backoff, clock::SharedClock, health::Part, shutdown::Shutdown};
+use tokio::runtime::Handle;
+
+use crate::{
+    asides::Asides,
+    batch::{Block, Filling, Intent, Limits, Partition, Row},
+    clickhouse::StoreError,
+    decode::Decode,
+    loader::Loader,
+    metrics::Metrics,
+    source::Member,
+    table::Table,
+};
+
+mod blocks;
+mod group;
+mod records;
+
+/// How long one look at Kafka or at the insert may take before the other has its turn.
+const TURN: Duration = Duration::from_millis(50);
+/// How long a block that is being inserted is waited for when its partitions are taken away.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(10);
+
+type Loading = Pin<Box<dyn Future<Output = Result<Vec<Row>, StoreError>> + Send>>;
+
+/// A block on its way.
+struct InFlight {
+    block: Arc<Block>,
+    began: Instant,
+    step: Step,
+}
+
+enum Step {
+    Loading(Loading),
+    /// Stored but for these rows; what is set aside is still to be written.
+    Stored(Vec<Row>),
+}
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub(crate) table: Table,
+    pub(crate) limits: Limits,
+    pub(crate) member: Member,
+    pub(crate) loader: Loader,
+    pub(crate) decode: Decode,
+    pub(crate) asides: Asides,
+    pub(crate) metrics: Metrics,
+    pub(crate) part: Part,
+    pub(crate) clock: SharedClock,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) handle: Handle,
+}
+
+pub(crate) struct Worker {
+    parts: Parts,
+    started: Instant,
+    filling: Filling,
+    /// Found pending when partitions were taken up; loaded before anything else.
+    pending: VecDeque<(Intent, bool)>,
+    in_flight: Option<InFlight>,
+    /// One past what is stored, for each partition whose offset has not moved yet.
+    settled: BTreeMap<Partition, i64>,
+    /// Assigned and not taken up yet.
+    assigning: Option<Vec<Partition>>,
+    /// Taken from Kafka and not into a batch yet.
+    held: VecDeque<OwnedMessage>,
+    blocked_since: Option<Instant>,
+    paused: bool,
+    /// The group has moved on without us: what still arrives is not ours.
+    fenced_since: Option<Instant>,
+    backoff: Backoff,
+    try_again_at: Option<Instant>,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            started: Instant::now(),
+            filling: Filling::new(parts.limits),
+            pending: VecDeque::new(),
+            in_flight: None,
+            settled: BTreeMap::new(),
+            assigning: None,
+            held: VecDeque::new(),
+            blocked_since: None,
+            paused: false,
+            fenced_since: None,
+            backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
+            try_again_at: None,
+            parts,
+        }
+    }
+
+    /// Runs until shutdown is requested, then finishes what it holds.
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        while !self.parts.shutdown.is_requested() {
+            self.follow_group()?;
+            self.move_on()?;
+            self.take_records()?;
+        }
+        self.parts.part.not_ready("stopping");
+        self.drain()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.parts.handle.block_on(tokio::time::sleep(time));
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn may_try(&self) -> bool {
+        self.try_again_at.is_none_or(|at| Instant::now() >= at)
+    }
+
+    fn try_later(&mut self, what: &str, error: &dyn std::fmt::Display) {
+        let pause = self.backoff.next();
+        self.try_again_at = Some(Instant::now() + pause);
+        self.parts.metrics.retry(self.parts.table);
+        self.parts.part.not_ready(&format!("{what}: {error}"));
+        let (table, ms) = (self.parts.table.label(), pause.as_millis());
+        tracing::warn!(table, %error, retry_in_ms = ms, "{what}");
+    }
+
+    fn succeeded(&mut self) {
+        if self.try_again_at.take().is_some() {
+            self.backoff.reset();
+            self.parts.part.ready();
+        }
+    }
+}
