@@ -42,7 +42,10 @@ struct SeenId {
 
 impl AccountState {
     pub fn sighting(&self, event: &DeliveryEvent, content: Content) -> Sighting {
-        let known = self.seen.iter().find(|seen| seen.event_id == event.event_id);
+        let known = self
+            .seen
+            .iter()
+            .find(|seen| seen.event_id == event.event_id);
         let seen = known.map(|known| Seen {
             receipt_id: known.receipt_id,
             part: known.part,
@@ -66,7 +69,11 @@ impl AccountState {
 
     /// Keeps the new reading; says which revision it is.
     pub fn revise(&mut self, event: &DeliveryEvent, content: Content) -> i32 {
-        let Some(seen) = self.seen.iter_mut().find(|seen| seen.event_id == event.event_id) else {
+        let Some(seen) = self
+            .seen
+            .iter_mut()
+            .find(|seen| seen.event_id == event.event_id)
+        else {
             return 0;
         };
         seen.content = content;

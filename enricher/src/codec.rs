@@ -115,12 +115,16 @@ pub mod bytes16 {
                 f.write_str("sixteen bytes")
             }
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<[u8; 16], E> {
-                bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+                bytes
+                    .try_into()
+                    .map_err(|_| E::invalid_length(bytes.len(), &self))
             }
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; 16], A::Error> {
                 let mut bytes = [0; 16];
                 for (at, byte) in bytes.iter_mut().enumerate() {
-                    *byte = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
+                    *byte = seq
+                        .next_element()?
+                        .ok_or_else(|| de::Error::invalid_length(at, &self))?;
                 }
                 Ok(bytes)
             }
@@ -145,6 +149,9 @@ pub mod shared {
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Vec<Arc<T>>, D::Error> {
-        Ok(Vec::<T>::deserialize(from)?.into_iter().map(Arc::new).collect())
+        Ok(Vec::<T>::deserialize(from)?
+            .into_iter()
+            .map(Arc::new)
+            .collect())
     }
 }

@@ -51,7 +51,8 @@ impl Effects {
     /// Sets an event aside that gets no other outcome.
     pub(crate) fn refuse(&mut self, event: &DeliveryEvent, reason: Reason, detail: String) {
         self.outcomes.push(Outcome::SetAside(reason));
-        self.set_aside.push((About::event(event), Why { reason, detail }));
+        self.set_aside
+            .push((About::event(event), Why { reason, detail }));
     }
 
     /// Sets something aside beside the event, which goes its way.

@@ -166,7 +166,9 @@ fn words_end_an_order(event: &DeliveryEvent) -> bool {
         provider_status: event.provider_status.as_deref(),
         sub_status: attribute("sub_status"),
     };
-    Mapping::embedded().find(event.provider, words).is_some_and(|meaning| meaning.is_final)
+    Mapping::embedded()
+        .find(event.provider, words)
+        .is_some_and(|meaning| meaning.is_final)
 }
 
 impl Extras {
@@ -174,7 +176,9 @@ impl Extras {
         let text = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
         let linked = event.replaces_order_id.is_some() || event.replaced_by_order_id.is_some();
         let extras = Self {
-            fulfilment: event.fulfilment.filter(|known| *known != Fulfilment::Unknown),
+            fulfilment: event
+                .fulfilment
+                .filter(|known| *known != Fulfilment::Unknown),
             created_at: event.created_at,
             scheduled_at: event.scheduled_at,
             milestones: event.milestones.clone(),

@@ -85,7 +85,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         .with_schemas(schemas)
         .with_changelog(Box::new(changelog));
     let worker = context.clone();
-    context.tasks.spawn_thread(NAME, move || exactly_once::run(&options, &mut stage, &worker));
+    context.tasks.spawn_thread(NAME, move || {
+        exactly_once::run(&options, &mut stage, &worker)
+    });
     Ok(())
 }
 
@@ -99,10 +101,14 @@ fn registry(settings: &Settings) -> Result<Registry, RegistryError> {
 /// Schemas by id, asked for on the worker's own thread.
 fn schemas_of(registry: Registry, handle: Handle) -> service::Schemas {
     Box::new(move |id| {
-        handle.block_on(registry.schema_by_id(id)).map_err(|error| match error {
-            RegistryError::UnknownId(_) => NoSchema::Unknown,
-            error if error.is_temporary() => NoSchema::NotNow(error.to_string()),
-            error => NoSchema::Never(error.into()),
+        handle.block_on(registry.schema_by_id(id)).map_err(|error| {
+            if matches!(error, RegistryError::UnknownId(_)) {
+                NoSchema::Unknown
+            } else if error.is_temporary() {
+                NoSchema::NotNow(error.to_string())
+            } else {
+                NoSchema::Never(error.into())
+            }
         })
     })
 }
@@ -127,7 +133,11 @@ async fn schema_ids(
         let error = match found {
             Ok((ordered_event, order, set_aside)) => {
                 health.ready();
-                return Ok(Some(SchemaIds { ordered_event, order, set_aside }));
+                return Ok(Some(SchemaIds {
+                    ordered_event,
+                    order,
+                    set_aside,
+                }));
             }
             Err(error) => error,
         };

@@ -134,18 +134,29 @@ impl Lineage {
         let before = self.replaced_by().cloned();
         let was_empty = self.is_empty();
         let count = self.children.len();
-        let known = self.children.iter_mut().find(|child| child.claim.order_id == claim.order_id);
+        let known = self
+            .children
+            .iter_mut()
+            .find(|child| child.claim.order_id == claim.order_id);
         let is_new = known.is_none();
         match known {
-            Some(child) => child.claim = child.claim.clone().min(claim),
+            // The successor ranks its predecessors by this claim, so it is told again.
+            Some(child) if claim < child.claim => *child = Child { claim, told: None },
+            Some(_) => {}
             None if count >= CLAIMS_MAX => {
-                return Learned { changed: false, limit: true };
+                return Learned {
+                    changed: false,
+                    limit: true,
+                };
             }
             None => self.children.push(Child { claim, told: None }),
         }
         self.children.sort_by(|a, b| a.claim.cmp(&b.claim));
         let chosen = self.replaced_by() != before.as_ref();
-        Learned { changed: is_new || was_empty || chosen, limit: false }
+        Learned {
+            changed: is_new || was_empty || chosen,
+            limit: false,
+        }
     }
 
     /// A predecessor says which path leads here.
@@ -155,15 +166,30 @@ impl Lineage {
 
     /// What the successors have not been told yet.
     pub fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Link)> {
-        let Self { children, path, version, .. } = self;
+        let Self {
+            children,
+            path,
+            version,
+            ..
+        } = self;
         let mut links = Vec::new();
-        for child in children.iter_mut().filter(|child| child.told != Some(*version)) {
+        for child in children
+            .iter_mut()
+            .filter(|child| child.told != Some(*version))
+        {
             child.told = Some(*version);
-            let claim = Claim { order_id: own.clone(), ..child.claim.clone() };
+            let claim = Claim {
+                order_id: own.clone(),
+                ..child.claim.clone()
+            };
             let ancestors = path.iter().chain([own]).cloned().collect();
             links.push((
                 child.claim.order_id.clone(),
-                Link { claim, version: *version, ancestors },
+                Link {
+                    claim,
+                    version: *version,
+                    ancestors,
+                },
             ));
         }
         links
@@ -180,15 +206,24 @@ impl Lineage {
         }
         let chosen = self.replaces().cloned();
         let was_empty = self.is_empty();
-        let known = self.parents.iter().position(|parent| parent.claim.order_id == claim.order_id);
+        let known = self
+            .parents
+            .iter()
+            .position(|parent| parent.claim.order_id == claim.order_id);
         let at = match known {
             Some(at) => at,
             None if self.parents.len() >= CLAIMS_MAX => {
-                return Learned { changed: false, limit: true };
+                return Learned {
+                    changed: false,
+                    limit: true,
+                };
             }
             None => {
-                let parent =
-                    Parent { claim: claim.clone(), version: None, ancestors: Vec::new() };
+                let parent = Parent {
+                    claim: claim.clone(),
+                    version: None,
+                    ancestors: Vec::new(),
+                };
                 self.parents.push(parent);
                 self.parents.len() - 1
             }
@@ -206,13 +241,19 @@ impl Lineage {
         }
         self.parents.sort_by(|a, b| a.claim.cmp(&b.claim));
         let (moved, limit) = self.resolve(own);
-        Learned { changed: moved || was_empty || self.replaces() != chosen.as_ref(), limit }
+        Learned {
+            changed: moved || was_empty || self.replaces() != chosen.as_ref(),
+            limit,
+        }
     }
 
     /// Adopts the path of the chosen predecessor. Says whether it is another one than before, and
     /// whether it was cut just now.
     fn resolve(&mut self, own: &OrderId) -> (bool, bool) {
-        let mut path = self.parents.first().map_or_else(Vec::new, |parent| adopt(own, parent));
+        let mut path = self
+            .parents
+            .first()
+            .map_or_else(Vec::new, |parent| adopt(own, parent));
         let is_cut = path.len() > ANCESTORS_MAX || (self.cuts >= CUTS_MAX && !path.is_empty());
         let cut_now = is_cut && !self.is_cut;
         if is_cut {
@@ -246,7 +287,10 @@ fn adopt(own: &OrderId, parent: &Parent) -> Vec<OrderId> {
     if first == Some(own) {
         return Vec::new();
     }
-    cycle.skip_while(|order| Some(*order) != first).cloned().collect()
+    cycle
+        .skip_while(|order| Some(*order) != first)
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

@@ -54,8 +54,16 @@ impl Metrics {
         let restored = IntCounter::new(RESTORED, "records taken over from the changelog")?;
         registry.register(Box::new(restored.clone()))?;
         Ok(Self {
-            events: counters(EVENTS, "canonical records by what became of them", "outcome")?,
-            late: counters(LATE, "events released after one that occurred later", "provider")?,
+            events: counters(
+                EVENTS,
+                "canonical records by what became of them",
+                "outcome",
+            )?,
+            late: counters(
+                LATE,
+                "events released after one that occurred later",
+                "provider",
+            )?,
             closures: counters(CLOSURES, "events by why they left their window", "cause")?,
             held: gauge(HELD, "orders in which an event waits")?,
             hold_ends: gauge(HOLD_ENDS, "when the earliest hold ends, 0 if nothing waits")?,
@@ -80,7 +88,8 @@ impl Metrics {
         }
         self.held.set(number(held));
         self.kept.set(number(kept));
-        self.hold_ends.set(ends.map_or(0, |ms| ms.div_euclid(1_000)));
+        self.hold_ends
+            .set(ends.map_or(0, |ms| ms.div_euclid(1_000)));
     }
 }
 
@@ -110,7 +119,10 @@ impl Pending {
             metrics.events.with_label_values(&[outcome]).inc_by(count);
         }
         for (provider, count) in std::mem::take(&mut self.late) {
-            metrics.late.with_label_values(&[provider.as_str()]).inc_by(count);
+            metrics
+                .late
+                .with_label_values(&[provider.as_str()])
+                .inc_by(count);
         }
         for (cause, count) in std::mem::take(&mut self.closures) {
             metrics.closures.with_label_values(&[cause]).inc_by(count);

@@ -145,7 +145,9 @@ impl OrderState {
     }
 
     pub fn sighting(&self, event: &DeliveryEvent, content: Content) -> Sighting {
-        let released = self.facts().find(|fact| fact.place.event_id == event.event_id);
+        let released = self
+            .facts()
+            .find(|fact| fact.place.event_id == event.event_id);
         let seen = released.map(|fact| Seen {
             receipt_id: fact.receipt_id,
             part: fact.part,
@@ -204,13 +206,24 @@ impl OrderState {
     /// Gives an event its place in the history.
     pub(crate) fn release(&mut self, waiting: Waiting, time_ms: i64, to: &mut Effects) {
         let Waiting { event, content, .. } = waiting;
-        let span =
-            Span::new(event.occurred_at, event.occurred_at_uncertainty_ms.unwrap_or_default());
+        let span = Span::new(
+            event.occurred_at,
+            event.occurred_at_uncertainty_ms.unwrap_or_default(),
+        );
         let late = self.folded(event.provider).frontier.is_late(span);
         self.sequence += 1;
-        let release = Release { sequence: self.sequence, revision: 0, late };
+        let release = Release {
+            sequence: self.sequence,
+            revision: 0,
+            late,
+        };
         let status_before = self.outcome();
-        self.write(Arc::unwrap_or_clone(event), content, (release, status_before), (time_ms, to));
+        self.write(
+            Arc::unwrap_or_clone(event),
+            content,
+            (release, status_before),
+            (time_ms, to),
+        );
     }
 
     /// Lays a new reading over an event that was taken in before.
@@ -221,8 +234,13 @@ impl OrderState {
             return;
         }
         let status_before = self.outcome();
-        let known = self.facts.iter().position(|fact| fact.place.event_id == event.event_id);
-        let Some(known) = known.map(|at| self.facts.remove(at)) else { return };
+        let known = self
+            .facts
+            .iter()
+            .position(|fact| fact.place.event_id == event.event_id);
+        let Some(known) = known.map(|at| self.facts.remove(at)) else {
+            return;
+        };
         self.folded = None;
         let release = Release {
             sequence: known.sequence,
@@ -268,12 +286,20 @@ impl OrderState {
         if let Some(older) = &event.replaces_order_id
             && self.lineage.replaces_order(own, claim(older)).limit
         {
-            to.remark(About::event(event), Reason::LineageLimit, over("replaces_order_id"));
+            to.remark(
+                About::event(event),
+                Reason::LineageLimit,
+                over("replaces_order_id"),
+            );
         }
         if let Some(newer) = &event.replaced_by_order_id
             && self.lineage.is_replaced_by(own, claim(newer)).limit
         {
-            to.remark(About::event(event), Reason::LineageLimit, over("replaced_by_order_id"));
+            to.remark(
+                About::event(event),
+                Reason::LineageLimit,
+                over("replaced_by_order_id"),
+            );
         }
     }
 
@@ -286,7 +312,9 @@ impl OrderState {
     ) -> bool {
         let Learned { changed, limit } = self.lineage.link(own, link);
         let claimed = |fact: &&Fact| {
-            fact.extras.as_ref().is_some_and(|extras| extras.replaces.is_some())
+            fact.extras
+                .as_ref()
+                .is_some_and(|extras| extras.replaces.is_some())
         };
         if limit
             && let Some(fact) = self.facts().find(claimed)

@@ -75,7 +75,12 @@ pub struct Partition {
 impl Partition {
     pub fn new(rules: Arc<Rules>, mut store: Store) -> Self {
         store.restored(rules.retain_ms);
-        Self { store, rules, time_ms: i64::MIN, committed_time_ms: i64::MIN }
+        Self {
+            store,
+            rules,
+            time_ms: i64::MIN,
+            committed_time_ms: i64::MIN,
+        }
     }
 
     pub fn store(&self) -> &Store {
@@ -83,13 +88,7 @@ impl Partition {
     }
 
     /// A record of canonical.
-    pub fn event(
-        &mut self,
-        key: &str,
-        event: DeliveryEvent,
-        appended: Appended,
-        to: &mut Effects,
-    ) {
+    pub fn event(&mut self, key: &str, event: DeliveryEvent, appended: Appended, to: &mut Effects) {
         self.time_ms = self.time_ms.max(appended.at_ms);
         self.pass_time(self.time_ms, to);
         if event.order_id.is_some() {
@@ -117,7 +116,9 @@ impl Partition {
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                 state.grow(appended.bytes);
-                rules.holds.admit(state, event, (appended.at_ms, time_ms), to);
+                rules
+                    .holds
+                    .admit(state, event, (appended.at_ms, time_ms), to);
             }),
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
@@ -138,13 +139,14 @@ impl Partition {
     ) {
         let (rules, time_ms) = (&self.rules, self.time_ms);
         let expires_ms = appended_ms.saturating_add(rules.retain_ms);
-        self.store.change_order(key, expires_ms, |key, state, flags| {
-            to.key = Some(key.clone());
-            let sequence = to.ordered.len();
-            state.touch(appended_ms);
-            change(state, rules, time_ms, to);
-            flags.changed(to.ordered.len() > sequence);
-        });
+        self.store
+            .change_order(key, expires_ms, |key, state, flags| {
+                to.key = Some(key.clone());
+                let sequence = to.ordered.len();
+                state.touch(appended_ms);
+                change(state, rules, time_ms, to);
+                flags.changed(to.ordered.len() > sequence);
+            });
     }
 
     fn account_event(
@@ -189,20 +191,17 @@ impl Partition {
     }
 
     /// A link from a predecessor. It does not move the time, which is that of canonical.
-    pub fn link(
-        &mut self,
-        key: &OrderKey,
-        link: Link,
-        appended: Appended,
-        to: &mut Effects,
-    ) {
-        let Subject::Order(own) = &key.subject else { return };
+    pub fn link(&mut self, key: &OrderKey, link: Link, appended: Appended, to: &mut Effects) {
+        let Subject::Order(own) = &key.subject else {
+            return;
+        };
         let expires_ms = appended.at_ms.saturating_add(self.rules.retain_ms);
-        self.store.change_order(&key.to_string(), expires_ms, |_, state, flags| {
-            state.touch(appended.at_ms);
-            let changed = state.link((key, own), link, to);
-            flags.changed(changed);
-        });
+        self.store
+            .change_order(&key.to_string(), expires_ms, |_, state, flags| {
+                state.touch(appended.at_ms);
+                let changed = state.link((key, own), link, to);
+                flags.changed(changed);
+            });
     }
 
     /// The partition is caught up with the wall clock.
@@ -212,17 +211,20 @@ impl Partition {
 
     fn pass_time(&mut self, time_ms: i64, to: &mut Effects) {
         for _ in 0..RELEASE_MAX {
-            let Some((deadline_ms, key)) = self.store.first_deadline() else { break };
+            let Some((deadline_ms, key)) = self.store.first_deadline() else {
+                break;
+            };
             if deadline_ms > time_ms {
                 break;
             }
             let key = key.clone();
-            self.store.change_order(&key, deadline_ms, |key, state, flags| {
-                to.key = Some(key.clone());
-                let released = to.ordered.len();
-                release_due(state, time_ms, to);
-                flags.changed(to.ordered.len() > released);
-            });
+            self.store
+                .change_order(&key, deadline_ms, |key, state, flags| {
+                    to.key = Some(key.clone());
+                    let released = to.ordered.len();
+                    release_due(state, time_ms, to);
+                    flags.changed(to.ordered.len() > released);
+                });
         }
         for _ in 0..SWEEP_MAX {
             if !self.sweep(time_ms) {
@@ -275,7 +277,12 @@ impl Partition {
             }
             let (snapshot, links) = settled(key, change);
             let record = change.record.as_ref();
-            let bytes = write(Settled { key, snapshot, record, links })?;
+            let bytes = write(Settled {
+                key,
+                snapshot,
+                record,
+                links,
+            })?;
             if let Some(Record::Order(state)) = &mut change.record {
                 state.weighs(bytes);
             }
@@ -321,12 +328,21 @@ fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Link)>) 
     }
     state.count_snapshot();
     let order = snapshot::order(&parsed, state);
-    (order.map_or(Snapshot::Unchanged, |order| Snapshot::Is(Box::new(order))), links)
+    (
+        order.map_or(Snapshot::Unchanged, |order| Snapshot::Is(Box::new(order))),
+        links,
+    )
 }
 
 fn links(untold: Vec<(OrderId, Link)>, own: &OrderKey) -> Vec<(OrderKey, Link)> {
-    let key = |order_id| OrderKey { subject: Subject::Order(order_id), ..own.clone() };
-    untold.into_iter().map(|(order_id, link)| (key(order_id), link)).collect()
+    let key = |order_id| OrderKey {
+        subject: Subject::Order(order_id),
+        ..own.clone()
+    };
+    untold
+        .into_iter()
+        .map(|(order_id, link)| (key(order_id), link))
+        .collect()
 }
 
 #[cfg(test)]

@@ -41,7 +41,10 @@ pub struct Span {
 impl Span {
     pub fn new(at: Micros, uncertainty_ms: i64) -> Self {
         let half = Duration::from_millis(u64::try_from(uncertainty_ms).unwrap_or(0));
-        Self { earliest: at.minus(half), latest: at.plus(half) }
+        Self {
+            earliest: at.minus(half),
+            latest: at.plus(half),
+        }
     }
 
     /// Certainly earlier: the two do not even touch.

@@ -32,7 +32,10 @@ impl Holds {
         if event.occurred_at_source == OccurredAtSource::Receipt {
             return 0;
         }
-        let own = self.by_provider.iter().find(|(provider, _)| *provider == event.provider);
+        let own = self
+            .by_provider
+            .iter()
+            .find(|(provider, _)| *provider == event.provider);
         own.map_or(self.default_ms, |(_, hold_ms)| *hold_ms)
     }
 
@@ -67,7 +70,9 @@ impl Holds {
 /// of its hold, whether the next record or the clock told us so.
 pub fn release_due(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
     while let Some(deadline_ms) = state.window().deadline_ms().filter(|at| *at <= time_ms) {
-        let Some(last) = state.window().last_due(deadline_ms) else { return };
+        let Some(last) = state.window().last_due(deadline_ms) else {
+            return;
+        };
         while let Some(first) = state.window().first().filter(|first| first.place <= last) {
             let cause = if first.place < last && first.deadline_ms > deadline_ms {
                 Cause::Swept
@@ -85,14 +90,19 @@ pub fn release_due(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
 fn release_ready(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
     while let Some(first) = state.window().first() {
         let before = state.word_before(first.place);
-        let Some(cause) = leaves_at_once(&first.event, before) else { return };
+        let Some(cause) = leaves_at_once(&first.event, before) else {
+            return;
+        };
         release_first(state, time_ms, cause, to);
     }
 }
 
 fn release_first(state: &mut OrderState, time_ms: i64, cause: Cause, to: &mut Effects) {
     if let Some(waiting) = state.window_mut().take_first() {
-        let released = Released { cause, provider: waiting.event.provider };
+        let released = Released {
+            cause,
+            provider: waiting.event.provider,
+        };
         state.release(waiting, time_ms, to);
         to.releases.push(released);
     }

@@ -15,27 +15,27 @@ use crate::{
 };
 
 /// 2022-04-21T14:00:00Z, in milliseconds.
-pub const START_MS: i64 = 1_650_549_600_000;
-pub const HOLD_MS: i64 = 5_000;
+pub(crate) const START_MS: i64 = 1_650_549_600_000;
+pub(crate) const HOLD_MS: i64 = 5_000;
 
-pub fn id(text: &str) -> EventId {
+pub(crate) fn id(text: &str) -> EventId {
     EventId::of([text.as_bytes()])
 }
 
-pub fn receipt(text: &str) -> ReceiptId {
+pub(crate) fn receipt(text: &str) -> ReceiptId {
     ReceiptId::from_bytes(*id(text).as_bytes())
 }
 
-pub fn at(seconds: i64) -> Micros {
+pub(crate) fn at(seconds: i64) -> Micros {
     Micros::from_millis(START_MS + seconds * 1_000)
 }
 
-pub fn order_id(text: &str) -> OrderId {
+pub(crate) fn order_id(text: &str) -> OrderId {
     OrderId::new(text).unwrap()
 }
 
 /// An event named `name` of order `A`, without a status, `seconds` after the start.
-pub fn event(name: &str, kind: Kind, seconds: i64) -> DeliveryEvent {
+pub(crate) fn event(name: &str, kind: Kind, seconds: i64) -> DeliveryEvent {
     DeliveryEvent {
         event_id: id(name),
         receipt_id: receipt(name),
@@ -91,7 +91,7 @@ pub fn event(name: &str, kind: Kind, seconds: i64) -> DeliveryEvent {
 }
 
 /// What Lalamove's words mean.
-pub fn meaning(word: &str) -> Status {
+pub(crate) fn meaning(word: &str) -> Status {
     match word {
         "ASSIGNING_DRIVER" => Status::Assigning,
         "ON_GOING" => Status::EnRouteToPickup,
@@ -104,7 +104,7 @@ pub fn meaning(word: &str) -> Status {
 }
 
 /// A status event named after its word.
-pub fn status(word: &str, previous: &str, seconds: i64) -> DeliveryEvent {
+pub(crate) fn status(word: &str, previous: &str, seconds: i64) -> DeliveryEvent {
     DeliveryEvent {
         status: Some(meaning(word)),
         provider_status: Some(word.into()),
@@ -114,7 +114,7 @@ pub fn status(word: &str, previous: &str, seconds: i64) -> DeliveryEvent {
 }
 
 /// Every status of an order that goes well.
-pub fn happy() -> Vec<DeliveryEvent> {
+pub(crate) fn happy() -> Vec<DeliveryEvent> {
     vec![
         status("ASSIGNING_DRIVER", "", 0),
         status("ON_GOING", "ASSIGNING_DRIVER", 10),
@@ -123,48 +123,71 @@ pub fn happy() -> Vec<DeliveryEvent> {
     ]
 }
 
-pub fn of_order(order: &str, mut event: DeliveryEvent) -> DeliveryEvent {
+pub(crate) fn of_order(order: &str, mut event: DeliveryEvent) -> DeliveryEvent {
     event.event_id = id(&format!("{order} {}", event.event_id));
     event.receipt_id = receipt(&event.event_id.to_string());
     event.order_id = Some(order_id(order));
     event
 }
 
-pub fn driver(name: &str) -> Driver {
-    Driver { id: Some(name.into()), name: Some(name.to_uppercase()), ..Driver::default() }
+pub(crate) fn driver(name: &str) -> Driver {
+    Driver {
+        id: Some(name.into()),
+        name: Some(name.to_uppercase()),
+        ..Driver::default()
+    }
 }
 
 /// `newer` says that it replaces `older`.
-pub fn replaces(newer: &str, older: &str, seconds: i64) -> DeliveryEvent {
-    let mut event = event(&format!("{newer} replaces {older}"), Kind::OrderReplaced, seconds);
+pub(crate) fn replaces(newer: &str, older: &str, seconds: i64) -> DeliveryEvent {
+    let mut event = event(
+        &format!("{newer} replaces {older}"),
+        Kind::OrderReplaced,
+        seconds,
+    );
     event.order_id = Some(order_id(newer));
     event.replaces_order_id = Some(order_id(older));
     event
 }
 
 /// `older` says that `newer` replaces it.
-pub fn superseded(older: &str, newer: &str, seconds: i64) -> DeliveryEvent {
-    let mut event = event(&format!("{older} yields to {newer}"), Kind::OrderSuperseded, seconds);
+pub(crate) fn superseded(older: &str, newer: &str, seconds: i64) -> DeliveryEvent {
+    let mut event = event(
+        &format!("{older} yields to {newer}"),
+        Kind::OrderSuperseded,
+        seconds,
+    );
     event.order_id = Some(order_id(older));
     event.status = Some(Status::Replaced);
     event.replaced_by_order_id = Some(order_id(newer));
     event
 }
 
-pub fn key(order: &str) -> OrderKey {
-    DeliveryEvent { order_id: Some(order_id(order)), ..event("", Kind::Unknown, 0) }.key()
+pub(crate) fn key(order: &str) -> OrderKey {
+    DeliveryEvent {
+        order_id: Some(order_id(order)),
+        ..event("", Kind::Unknown, 0)
+    }
+    .key()
 }
 
-pub fn rules() -> Arc<Rules> {
-    let holds = Holds { default_ms: HOLD_MS, by_provider: Vec::new(), waiting_max: 8 };
-    Arc::new(Rules { holds, retain_ms: 24 * 3_600_000 })
+pub(crate) fn rules() -> Arc<Rules> {
+    let holds = Holds {
+        default_ms: HOLD_MS,
+        by_provider: Vec::new(),
+        waiting_max: 8,
+    };
+    Arc::new(Rules {
+        holds,
+        retain_ms: 24 * 3_600_000,
+    })
 }
 
 /// A partition with what it wrote so far.
 #[derive(Debug)]
-pub struct Bench {
-    pub partition: Partition,
-    pub effects: Effects,
+pub(crate) struct Bench {
+    pub(crate) partition: Partition,
+    pub(crate) effects: Effects,
 }
 
 impl Default for Bench {
@@ -178,37 +201,53 @@ impl Default for Bench {
 
 impl Bench {
     /// Appends an event `seconds` after the start.
-    pub fn append(&mut self, event: DeliveryEvent, seconds: i64) {
+    pub(crate) fn append(&mut self, event: DeliveryEvent, seconds: i64) {
         let key = event.key().to_string();
-        let appended = Appended { at_ms: START_MS + seconds * 1_000, bytes: 300 };
-        self.partition.event(&key, event, appended, &mut self.effects);
+        let appended = Appended {
+            at_ms: START_MS + seconds * 1_000,
+            bytes: 300,
+        };
+        self.partition
+            .event(&key, event, appended, &mut self.effects);
     }
 
-    pub fn advance(&mut self, seconds: i64) {
-        self.partition.advance(START_MS + seconds * 1_000, &mut self.effects);
+    pub(crate) fn advance(&mut self, seconds: i64) {
+        self.partition
+            .advance(START_MS + seconds * 1_000, &mut self.effects);
     }
 
     /// Words or names of what left so far, with their sequences.
-    pub fn left(&self) -> Vec<(i64, String)> {
+    pub(crate) fn left(&self) -> Vec<(i64, String)> {
         let word = |event: &DeliveryEvent| {
-            event.provider_status.clone().unwrap_or_else(|| event.kind.to_string())
+            event
+                .provider_status
+                .clone()
+                .unwrap_or_else(|| event.kind.to_string())
         };
-        self.effects.ordered.iter().map(|(_, o)| (o.sequence, word(&o.event))).collect()
+        self.effects
+            .ordered
+            .iter()
+            .map(|(_, o)| (o.sequence, word(&o.event)))
+            .collect()
     }
 
-    pub fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         self.left().into_iter().map(|(_, word)| word).collect()
     }
 
     /// The snapshots of a commit.
-    pub fn commit(&mut self) -> Vec<schemas::Order> {
+    pub(crate) fn commit(&mut self) -> Vec<schemas::Order> {
         let mut orders = Vec::new();
         self.partition
             .settle(|settled| {
                 if let Snapshot::Is(order) = settled.snapshot {
                     orders.push(*order);
                 }
-                Ok::<_, ()>(settled.record.map_or(0, |record| record.encode().unwrap().len()))
+                Ok::<_, ()>(
+                    settled
+                        .record
+                        .map_or(0, |record| record.encode().unwrap().len()),
+                )
             })
             .unwrap();
         self.partition.committed();
@@ -217,7 +256,7 @@ impl Bench {
 }
 
 /// The snapshot after these events, in this order of arrival and without any waiting.
-pub fn folded(events: impl IntoIterator<Item = DeliveryEvent>) -> schemas::Order {
+pub(crate) fn folded(events: impl IntoIterator<Item = DeliveryEvent>) -> schemas::Order {
     let mut bench = Bench::default();
     let mut seconds = 0;
     for event in events {

@@ -13,11 +13,11 @@ use schemas::{
     topics::Topic,
 };
 
+use self::output::Outputs;
 pub use self::{
     changelog::{Changelog, KafkaChangelog, MemoryChangelog},
     output::SchemaIds,
 };
-use self::output::Outputs;
 use crate::{
     codec::decode_link,
     effects::Effects,
@@ -102,7 +102,8 @@ impl Enricher {
 
     fn load(&mut self, partition: i32) -> Result<Partition, Failure> {
         let mut store = Store::default();
-        self.changelog.read(partition, &mut |key, record| store.restore(key, record))?;
+        self.changelog
+            .read(partition, &mut |key, record| store.restore(key, record))?;
         self.metrics.restored(store.len());
         tracing::info!(partition, records = store.len(), "state restored");
         Ok(Partition::new(Arc::clone(&self.rules), store))
@@ -117,12 +118,16 @@ impl Enricher {
         };
         let text = match (self.schemas)(again) {
             Ok(text) => text,
-            Err(NoSchema::Unknown) => return Ok(Err(format!("schema id {again} is not registered"))),
+            Err(NoSchema::Unknown) => {
+                return Ok(Err(format!("schema id {again} is not registered")));
+            }
             Err(NoSchema::NotNow(why)) => return Err(Failure::Retry(why)),
             Err(NoSchema::Never(error)) => return Err(Failure::Stop(error)),
         };
         let learned = self.decoder.learn(again, &text);
-        Ok(learned.and_then(|()| self.decoder.decode(value)).map_err(|error| error.to_string()))
+        Ok(learned
+            .and_then(|()| self.decoder.decode(value))
+            .map_err(|error| error.to_string()))
     }
 
     fn event(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
@@ -196,7 +201,10 @@ fn own(partitions: &mut BTreeMap<i32, Partition>, number: i32) -> Result<&mut Pa
 }
 
 fn appended(record: &Incoming<'_>, value: &[u8]) -> Appended {
-    Appended { at_ms: record.timestamp_ms, bytes: value.len() }
+    Appended {
+        at_ms: record.timestamp_ms,
+        bytes: value.len(),
+    }
 }
 
 fn source<'a>(record: &Incoming<'a>) -> Source<'a> {
@@ -234,17 +242,14 @@ impl Stage for Enricher {
             self.link(record)?;
         } else {
             let topic = record.topic;
-            return Err(Failure::Stop(anyhow::anyhow!("{topic} is no input of ours")));
+            return Err(Failure::Stop(anyhow::anyhow!(
+                "{topic} is no input of ours"
+            )));
         }
         self.emit(record.partition, Some(source(record)), out)
     }
 
-    fn advance(
-        &mut self,
-        partition: i32,
-        now_ms: i64,
-        out: &mut Outgoing,
-    ) -> Result<(), Failure> {
+    fn advance(&mut self, partition: i32, now_ms: i64, out: &mut Outgoing) -> Result<(), Failure> {
         self.effects.clear();
         own(&mut self.partitions, partition)?.advance(now_ms, &mut self.effects);
         self.emit(partition, None, out)

@@ -57,7 +57,9 @@ impl WindowSettings {
         Rules {
             holds: Holds {
                 default_ms: ms(self.hold_ms),
-                by_provider: by_provider.map(|(provider, hold)| (provider, ms(hold))).collect(),
+                by_provider: by_provider
+                    .map(|(provider, hold)| (provider, ms(hold)))
+                    .collect(),
                 waiting_max: self.waiting_max,
             },
             retain_ms: ms(self.retain_hours.saturating_mul(HOUR_MS)),
@@ -71,11 +73,10 @@ impl WindowSettings {
             let (name, hold) = pair
                 .split_once('=')
                 .ok_or_else(|| format!("{pair}: must be provider=milliseconds"))?;
-            let provider = Provider::parse(name.trim())
-                .ok_or_else(|| format!("{name}: no such provider"))?;
+            let provider =
+                Provider::parse(name.trim()).ok_or_else(|| format!("{name}: no such provider"))?;
             let hold = hold.trim().parse().ok().filter(|hold| *hold <= HOLD_MS_MAX);
-            let hold =
-                hold.ok_or_else(|| format!("{name}: must be from 0 to {HOLD_MS_MAX}"))?;
+            let hold = hold.ok_or_else(|| format!("{name}: must be from 0 to {HOLD_MS_MAX}"))?;
             Ok((provider, hold))
         })
     }
@@ -103,7 +104,10 @@ impl settings::Settings for Settings {
             problems.add("window.retain_hours", text);
         }
         if !(1..=WAITING_MAX).contains(&window.waiting_max) {
-            problems.add("window.waiting_max", format!("must be from 1 to {WAITING_MAX}"));
+            problems.add(
+                "window.waiting_max",
+                format!("must be from 1 to {WAITING_MAX}"),
+            );
         }
     }
 }
@@ -113,9 +117,9 @@ mod tests {
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Settings, Problems> {
-        let environment = variables.iter().map(|(name, value)| {
-            (format!("WAYBILL__WINDOW__{name}"), (*value).to_owned())
-        });
+        let environment = variables
+            .iter()
+            .map(|(name, value)| (format!("WAYBILL__WINDOW__{name}"), (*value).to_owned()));
         let sources = settings::Sources {
             defaults: DEFAULTS,
             environment: environment.collect(),

@@ -37,10 +37,20 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
     let outcome = folded
         .fold
         .outcome(key.provider, state.facts())
-        .unwrap_or(Outcome { status: Status::Unknown, is_final: false });
+        .unwrap_or(Outcome {
+            status: Status::Unknown,
+            is_final: false,
+        });
     let ends = Ends::of(key.provider, outcome, &folded);
     let lineage = state.lineage();
-    let Folded { decided, assignments, newest, mut stops, proofs, .. } = folded;
+    let Folded {
+        decided,
+        assignments,
+        newest,
+        mut stops,
+        proofs,
+        ..
+    } = folded;
     stops.sort_by_key(|stop| stop.index);
     Some(Order {
         tenant_id: key.tenant.clone(),
@@ -172,7 +182,8 @@ impl Folded {
     /// Carriers repeat evidence with every later event.
     fn prove(&mut self, proof: &Proof) {
         let same = |known: &&mut Proof| {
-            (&known.role, known.stop_index, &known.uri) == (&proof.role, proof.stop_index, &proof.uri)
+            (&known.role, known.stop_index, &known.uri)
+                == (&proof.role, proof.stop_index, &proof.uri)
         };
         match self.proofs.iter_mut().find(same) {
             Some(known) => known.clone_from(proof),
@@ -194,7 +205,11 @@ impl Newest {
         }
         let milestones = extras.milestones.iter();
         let created = milestones.filter(|milestone| milestone.status == Status::Created);
-        for at in extras.created_at.into_iter().chain(created.map(|milestone| milestone.at)) {
+        for at in extras
+            .created_at
+            .into_iter()
+            .chain(created.map(|milestone| milestone.at))
+        {
             self.created(at);
         }
         over(&mut self.fulfilment, &extras.fulfilment);
@@ -229,23 +244,42 @@ impl Ends {
             ..Self::default()
         };
         match outcome.status {
-            Status::Delivered | Status::PartiallyDelivered => {
-                Self { delivered_at: decided.at, ended_at: decided.at, ..Self::default() }
-            }
+            Status::Delivered | Status::PartiallyDelivered => Self {
+                delivered_at: decided.at,
+                ended_at: decided.at,
+                ..Self::default()
+            },
             Status::Canceled => {
                 let by = folded.newest.canceled_by.as_deref();
                 let may_turn = provider == Provider::Lalamove && by == Some(LALAMOVE_SUPPORT);
-                let until = decided.at.filter(|_| may_turn).map(|at| at.plus(PROVISIONAL));
-                Self { canceled_at: decided.at, provisional_until: until, ..called_off() }
+                let until = decided
+                    .at
+                    .filter(|_| may_turn)
+                    .map(|at| at.plus(PROVISIONAL));
+                Self {
+                    canceled_at: decided.at,
+                    provisional_until: until,
+                    ..called_off()
+                }
             }
             Status::Replaced => {
-                let ended = decided.canceled_at.or(folded.fold.superseded_at()).or(decided.at);
-                Self { canceled_at: decided.canceled_at, ended_at: ended, ..called_off() }
+                let ended = decided
+                    .canceled_at
+                    .or(folded.fold.superseded_at())
+                    .or(decided.at);
+                Self {
+                    canceled_at: decided.canceled_at,
+                    ended_at: ended,
+                    ..called_off()
+                }
             }
             Status::Rejected | Status::Expired => called_off(),
             Status::Returned | Status::Failed => {
                 let ended_at = decided.at.filter(|_| outcome.is_final);
-                Self { ended_at, ..called_off() }
+                Self {
+                    ended_at,
+                    ..called_off()
+                }
             }
             Status::Unknown
             | Status::Created

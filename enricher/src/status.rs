@@ -42,7 +42,9 @@ impl Fold {
         if fact.kind == Kind::OrderSuperseded && self.superseded_at.is_none() {
             self.superseded_at = Some(fact.place.occurred_at);
         }
-        let Some(said) = fact.says() else { return false };
+        let Some(said) = fact.says() else {
+            return false;
+        };
         let status = match (said, self.superseded_at) {
             (Status::Canceled, Some(_)) => Status::Replaced,
             (said, _) => said,
@@ -53,7 +55,9 @@ impl Fold {
             carrier_dated: fact.is_carrier_dated(),
             ends: fact.ends,
         };
-        let yields = self.current.is_none_or(|current| current.yields_to(provider, next));
+        let yields = self
+            .current
+            .is_none_or(|current| current.yields_to(provider, next));
         if yields {
             self.current = Some(next);
         }
@@ -87,7 +91,10 @@ impl Fold {
             Drops::SomeFailed => Status::PartiallyDelivered,
             Drops::AllFailed => Status::Failed,
         };
-        Some(Outcome { status, is_final: true })
+        Some(Outcome {
+            status,
+            is_final: true,
+        })
     }
 }
 

@@ -41,7 +41,9 @@ fn deadline_ms(record: Option<&Record>) -> Option<i64> {
 }
 
 fn full_hour_after(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS).saturating_add(1).saturating_mul(HOUR_MS)
+    ms.div_euclid(HOUR_MS)
+        .saturating_add(1)
+        .saturating_mul(HOUR_MS)
 }
 
 impl Store {
@@ -56,7 +58,8 @@ impl Store {
     /// Call once after the last [`Store::restore`].
     pub fn restored(&mut self, retain_ms: i64) {
         for (key, record) in &self.committed {
-            self.deadlines.extend(deadline_ms(Some(record)).map(|at| (at, key.clone())));
+            self.deadlines
+                .extend(deadline_ms(Some(record)).map(|at| (at, key.clone())));
             let expiry = full_hour_after(touched_ms(record).saturating_add(retain_ms));
             self.expiries.insert((expiry, key.clone()));
         }
@@ -64,6 +67,10 @@ impl Store {
 
     pub fn len(&self) -> usize {
         self.committed.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.committed.is_empty()
     }
 
     /// Orders in which something waits.
@@ -110,7 +117,10 @@ impl Store {
             Some(Record::Account(_)) | None => Box::default(),
         };
         let before = state.window().deadline_ms();
-        let mut flags = Flags { state: entry.state, snapshot: entry.snapshot };
+        let mut flags = Flags {
+            state: entry.state,
+            snapshot: entry.snapshot,
+        };
         let result = change(&key, &mut state, &mut flags);
         let after = state.window().deadline_ms();
         *entry = Change {
@@ -119,7 +129,8 @@ impl Store {
             snapshot: flags.snapshot,
         };
         if is_new {
-            self.expiries.insert((full_hour_after(expires_ms), key.clone()));
+            self.expiries
+                .insert((full_hour_after(expires_ms), key.clone()));
         }
         if before != after {
             self.move_deadline(&key, before, after);
@@ -140,7 +151,11 @@ impl Store {
             Some(Record::Order(_)) | None => (Box::default(), true),
         };
         change(&mut state);
-        *entry = Change { record: Some(Record::Account(state)), state: true, snapshot: false };
+        *entry = Change {
+            record: Some(Record::Account(state)),
+            state: true,
+            snapshot: false,
+        };
         if is_new {
             self.expiries.insert((full_hour_after(expires_ms), key));
         }
@@ -174,7 +189,9 @@ impl Store {
 
     /// Forgets the record of the first expiry.
     pub fn forget_first(&mut self) {
-        let Some((_, key)) = self.expiries.pop_first() else { return };
+        let Some((_, key)) = self.expiries.pop_first() else {
+            return;
+        };
         let (_, entry) = touch(&self.committed, &mut self.overlay, &mut self.touched, &key);
         let written = match entry.record.take() {
             Some(Record::Order(state)) => Some(state.snapshots() > 0),
@@ -182,7 +199,11 @@ impl Store {
             None => None,
         };
         if let Some(snapshot) = written {
-            *entry = Change { record: None, state: true, snapshot };
+            *entry = Change {
+                record: None,
+                state: true,
+                snapshot,
+            };
         }
     }
 
@@ -257,7 +278,13 @@ fn touch<'a>(
             None => (Arc::from(key), None),
         };
         touched.push(key.clone());
-        overlay.insert(key.clone(), Change { record, ..Change::default() });
+        overlay.insert(
+            key.clone(),
+            Change {
+                record,
+                ..Change::default()
+            },
+        );
         key
     });
     let entry = overlay.entry(key.clone()).or_default();

@@ -18,8 +18,16 @@ struct Net {
 /// Half of what one event of the carrier says.
 #[derive(Clone, Debug)]
 enum Said {
-    Replaces { newer: OrderId, older: OrderId, at: i64 },
-    Superseded { older: OrderId, newer: OrderId, at: i64 },
+    Replaces {
+        newer: OrderId,
+        older: OrderId,
+        at: i64,
+    },
+    Superseded {
+        older: OrderId,
+        newer: OrderId,
+        at: i64,
+    },
 }
 
 impl Net {
@@ -47,15 +55,25 @@ impl Net {
         for (to, link) in self.orders.entry(own.clone()).or_default().untold(own) {
             self.sent += 1;
             assert!(self.sent < 200_000, "messages chase each other");
-            self.wires.entry((own.clone(), to)).or_default().push_back(link);
+            self.wires
+                .entry((own.clone(), to))
+                .or_default()
+                .push_back(link);
         }
     }
 
     /// Delivers one message of the wire that `choice` picks.
     fn deliver(&mut self, choice: usize, twice: bool) -> bool {
-        let wires: Vec<_> =
-            self.wires.iter().filter(|(_, queue)| !queue.is_empty()).map(|(k, _)| k).collect();
-        let Some(wire) = wires.get(choice % wires.len().max(1)).map(|wire| (*wire).clone()) else {
+        let wires: Vec<_> = self
+            .wires
+            .iter()
+            .filter(|(_, queue)| !queue.is_empty())
+            .map(|(k, _)| k)
+            .collect();
+        let Some(wire) = wires
+            .get(choice % wires.len().max(1))
+            .map(|wire| (*wire).clone())
+        else {
             return false;
         };
         let link = self.wires.get_mut(&wire).unwrap().pop_front().unwrap();
@@ -75,14 +93,21 @@ impl Net {
     fn root(&self, order: &str) -> (String, i32) {
         let own = order_id(order);
         let lineage = self.orders.get(&own).cloned().unwrap_or_default();
-        (lineage.root().unwrap_or(&own).to_string(), lineage.generation())
+        (
+            lineage.root().unwrap_or(&own).to_string(),
+            lineage.generation(),
+        )
     }
 }
 
 fn both(older: &str, newer: &str, at: i64) -> [Said; 2] {
     let (older, newer) = (order_id(older), order_id(newer));
     [
-        Said::Replaces { newer: newer.clone(), older: older.clone(), at },
+        Said::Replaces {
+            newer: newer.clone(),
+            older: older.clone(),
+            at,
+        },
         Said::Superseded { older, newer, at },
     ]
 }
@@ -123,10 +148,23 @@ fn of_several_predecessors_the_earliest_claim_wins() {
 }
 
 #[test]
+fn a_successor_hears_of_an_earlier_claim_that_is_found_later() {
+    let late = [both("B", "C", 9)[1].clone(), both("X", "C", 5)[1].clone()];
+    let net = heard(late.into_iter().chain([both("B", "C", 1)[1].clone()]));
+    assert_eq!(net.root("C"), ("B".into(), 1));
+}
+
+#[test]
 fn of_several_successors_the_earliest_is_named_and_all_share_the_root() {
     let net = heard(both("A", "C", 5).into_iter().chain(both("A", "B", 3)));
-    assert_eq!(net.orders[&order_id("A")].replaced_by(), Some(&order_id("B")));
-    assert_eq!((net.root("B"), net.root("C")), (("A".into(), 1), ("A".into(), 1)));
+    assert_eq!(
+        net.orders[&order_id("A")].replaced_by(),
+        Some(&order_id("B"))
+    );
+    assert_eq!(
+        (net.root("B"), net.root("C")),
+        (("A".into(), 1), ("A".into(), 1))
+    );
 }
 
 #[test]
@@ -177,7 +215,10 @@ fn expected(said: &[Said]) -> BTreeMap<OrderId, (String, i32)> {
         });
     }
     let parent = |order: &OrderId| {
-        claims.get(order).and_then(|claims| claims.iter().min()).map(|c| c.order_id.clone())
+        claims
+            .get(order)
+            .and_then(|claims| claims.iter().min())
+            .map(|c| c.order_id.clone())
     };
     let path = |order: &OrderId| {
         let mut path = vec![order.clone()];
@@ -197,7 +238,10 @@ fn expected(said: &[Said]) -> BTreeMap<OrderId, (String, i32)> {
         .map(|order| {
             let path = path(order);
             let generation = i32::try_from(path.len() - 1).unwrap();
-            (order.clone(), (path.last().unwrap().to_string(), generation))
+            (
+                order.clone(),
+                (path.last().unwrap().to_string(), generation),
+            )
         })
         .collect()
 }

@@ -25,7 +25,9 @@ pub enum Sighting {
 }
 
 pub fn sighting(event: &DeliveryEvent, content: Content, seen: Option<Seen>) -> Sighting {
-    let Some(seen) = seen else { return Sighting::New };
+    let Some(seen) = seen else {
+        return Sighting::New;
+    };
     if (seen.receipt_id, seen.part) != (event.receipt_id, event.part) {
         return Sighting::Duplicate;
     }

@@ -43,7 +43,11 @@ impl From<Kept> for Waiting {
 
 impl Serialize for Waiting {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        Keeping { deadline_ms: self.deadline_ms, event: &self.event }.serialize(to)
+        Keeping {
+            deadline_ms: self.deadline_ms,
+            event: &self.event,
+        }
+        .serialize(to)
     }
 }
 
@@ -91,7 +95,10 @@ impl Window {
 
     /// Removes the event with this id.
     pub fn take(&mut self, event_id: schemas::EventId) -> Option<Waiting> {
-        let at = self.0.iter().position(|waiting| waiting.place.event_id == event_id)?;
+        let at = self
+            .0
+            .iter()
+            .position(|waiting| waiting.place.event_id == event_id)?;
         Some(self.0.remove(at))
     }
 
@@ -102,7 +109,11 @@ impl Window {
 
     /// Where the last event stands whose hold ends at or before `deadline_ms`.
     pub fn last_due(&self, deadline_ms: i64) -> Option<Place> {
-        let due = self.0.iter().rev().find(|waiting| waiting.deadline_ms <= deadline_ms);
+        let due = self
+            .0
+            .iter()
+            .rev()
+            .find(|waiting| waiting.deadline_ms <= deadline_ms);
         due.map(|waiting| waiting.place)
     }
 }

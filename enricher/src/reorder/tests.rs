@@ -9,8 +9,17 @@ fn the_first_status_leaves_at_once_and_so_does_each_that_continues_it() {
         bench.append(event, i64::try_from(seconds).unwrap());
         assert_eq!(bench.left().len(), seconds + 1);
     }
-    assert_eq!(bench.words(), ["ASSIGNING_DRIVER", "ON_GOING", "PICKED_UP", "COMPLETED"]);
-    assert!(bench.effects.ordered.iter().all(|(_, ordered)| !ordered.late));
+    assert_eq!(
+        bench.words(),
+        ["ASSIGNING_DRIVER", "ON_GOING", "PICKED_UP", "COMPLETED"]
+    );
+    assert!(
+        bench
+            .effects
+            .ordered
+            .iter()
+            .all(|(_, ordered)| !ordered.late)
+    );
 }
 
 #[test]
@@ -23,7 +32,11 @@ fn an_event_that_does_not_continue_waits_until_its_hold_ends() {
     bench.advance(60);
     assert_eq!(bench.words(), ["PICKED_UP"]);
     let (_, ordered) = &bench.effects.ordered[0];
-    assert_eq!(ordered.released_at, at(5), "the end of the hold, not when somebody looked");
+    assert_eq!(
+        ordered.released_at,
+        at(5),
+        "the end of the hold, not when somebody looked"
+    );
 }
 
 #[test]
@@ -35,8 +48,17 @@ fn the_event_that_was_waited_for_lets_the_others_continue() {
     bench.append(second, 2);
     assert!(bench.left().is_empty());
     bench.append(first, 3);
-    assert_eq!(bench.words(), ["ASSIGNING_DRIVER", "ON_GOING", "PICKED_UP", "COMPLETED"]);
-    assert!(bench.effects.ordered.iter().all(|(_, o)| !o.late && o.released_at == at(3)));
+    assert_eq!(
+        bench.words(),
+        ["ASSIGNING_DRIVER", "ON_GOING", "PICKED_UP", "COMPLETED"]
+    );
+    assert!(
+        bench
+            .effects
+            .ordered
+            .iter()
+            .all(|(_, o)| !o.late && o.released_at == at(3))
+    );
 }
 
 #[test]
@@ -45,7 +67,10 @@ fn what_sorts_before_an_event_that_leaves_goes_first() {
     bench.append(status("COMPLETED", "PICKED_UP", 30), 0);
     bench.append(status("PICKED_UP", "ON_GOING", 20), 4);
     bench.advance(5);
-    assert_eq!(bench.left(), [(1, "PICKED_UP".into()), (2, "COMPLETED".into())]);
+    assert_eq!(
+        bench.left(),
+        [(1, "PICKED_UP".into()), (2, "COMPLETED".into())]
+    );
 }
 
 #[test]
@@ -57,7 +82,10 @@ fn a_hold_that_ended_does_not_wait_for_a_later_record() {
     bench.advance(60);
     assert_eq!(bench.words(), ["COMPLETED", "PICKED_UP"]);
     assert!(bench.effects.ordered[1].1.late);
-    assert_eq!(bench.effects.ordered[1].1.status_after, Some(Status::Delivered));
+    assert_eq!(
+        bench.effects.ordered[1].1.status_after,
+        Some(Status::Delivered)
+    );
 }
 
 #[test]
@@ -68,7 +96,12 @@ fn a_late_event_that_continues_the_one_before_it_leaves_at_once() {
     bench.advance(10);
     bench.append(status("ON_GOING", "ASSIGNING_DRIVER", 10), 11);
     assert_eq!(bench.words(), ["ASSIGNING_DRIVER", "COMPLETED", "ON_GOING"]);
-    assert!(bench.effects.outcomes.contains(&Outcome::ReleasedLate(schemas::Provider::Lalamove)));
+    assert!(
+        bench
+            .effects
+            .outcomes
+            .contains(&Outcome::ReleasedLate(schemas::Provider::Lalamove))
+    );
 }
 
 #[test]
@@ -118,8 +151,17 @@ fn a_creation_that_comes_after_the_first_status_of_the_same_second_is_not_late()
     created.status = Some(Status::Created);
     bench.append(created, 1);
     bench.append(status("ON_GOING", "ASSIGNING_DRIVER", 5), 2);
-    assert_eq!(bench.words(), ["ASSIGNING_DRIVER", "ORDER_CREATED", "ON_GOING"]);
-    assert!(bench.effects.ordered.iter().all(|(_, ordered)| !ordered.late));
+    assert_eq!(
+        bench.words(),
+        ["ASSIGNING_DRIVER", "ORDER_CREATED", "ON_GOING"]
+    );
+    assert!(
+        bench
+            .effects
+            .ordered
+            .iter()
+            .all(|(_, ordered)| !ordered.late)
+    );
 }
 
 #[test]

@@ -43,9 +43,15 @@ impl Outputs {
     pub(super) fn new(prefix: &str, ids: SchemaIds) -> Result<Self, AvroError> {
         let name = |topic: Topic| Arc::<str>::from(topic.name(prefix));
         Ok(Self {
-            ordered: (name(Topic::Ordered), Encoder::new(Record::OrderedEvent, ids.ordered_event)?),
+            ordered: (
+                name(Topic::Ordered),
+                Encoder::new(Record::OrderedEvent, ids.ordered_event)?,
+            ),
             orders: (name(Topic::Orders), Encoder::new(Record::Order, ids.order)?),
-            set_aside: (name(Topic::SetAside), Encoder::new(Record::SetAside, ids.set_aside)?),
+            set_aside: (
+                name(Topic::SetAside),
+                Encoder::new(Record::SetAside, ids.set_aside)?,
+            ),
             links: name(Topic::EnricherLinks),
             changelog: name(Topic::EnricherChangelog),
         })
@@ -81,7 +87,12 @@ impl Outputs {
         settled: Settled<'_>,
         out: &mut Outgoing,
     ) -> Result<usize, Failure> {
-        let Settled { key, snapshot, record, links } = settled;
+        let Settled {
+            key,
+            snapshot,
+            record,
+            links,
+        } = settled;
         let (topic, encoder) = &self.orders;
         let snapshot = match snapshot {
             Snapshot::Unchanged => None,
@@ -94,9 +105,17 @@ impl Outputs {
         // Another order's partition is another one: murmur2 of its key, as in canonical.
         for (successor, link) in links {
             let value = encode_link(&link).map_err(stop)?;
-            out.send(output(&self.links, None, &successor.to_string(), Some(value)));
+            out.send(output(
+                &self.links,
+                None,
+                &successor.to_string(),
+                Some(value),
+            ));
         }
-        let value = record.map(crate::codec::Record::encode).transpose().map_err(stop)?;
+        let value = record
+            .map(crate::codec::Record::encode)
+            .transpose()
+            .map_err(stop)?;
         let bytes = value.as_ref().map_or(0, Vec::len);
         out.send(output(&self.changelog, Some(partition), key, value));
         Ok(bytes)

@@ -70,7 +70,10 @@ impl Assignments {
     }
 
     fn reach(&mut self, milestone: &Milestone, driver: Option<&Driver>) {
-        if self.dropped_at.is_some_and(|dropped| milestone.at <= dropped) {
+        if self
+            .dropped_at
+            .is_some_and(|dropped| milestone.at <= dropped)
+        {
             return;
         }
         if proves_assignment(milestone.status) {
@@ -99,7 +102,10 @@ impl Assignments {
             self.picked_up_at = None;
         }
         self.begun = self.begun.saturating_add(1);
-        self.current = Some(Assignment { at, driver_id: id.map(Into::into) });
+        self.current = Some(Assignment {
+            at,
+            driver_id: id.map(Into::into),
+        });
     }
 
     /// An event that assigns nothing names the driver all the same.

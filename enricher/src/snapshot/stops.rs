@@ -28,10 +28,15 @@ impl Drops {
     }
 }
 
+type KnownDrop<'a> = (i32, Option<&'a str>, Option<Status>);
+
 /// What stops tell about the order, without building them.
 pub fn drops<'a>(facts: impl Iterator<Item = &'a Fact>) -> Drops {
-    let mut known: SmallVec<[(i32, Option<&str>, Option<Status>); 8]> = SmallVec::new();
-    for stop in facts.filter_map(|fact| fact.extras.as_deref()).flat_map(|extras| &extras.stops) {
+    let mut known: SmallVec<[KnownDrop<'_>; 8]> = SmallVec::new();
+    for stop in facts
+        .filter_map(|fact| fact.extras.as_deref())
+        .flat_map(|extras| &extras.stops)
+    {
         let id = stop.id.as_deref();
         let at = position(known.iter().map(|(index, id, _)| (*index, *id)), stop);
         match at.and_then(|at| known.get_mut(at)) {
@@ -42,7 +47,12 @@ pub fn drops<'a>(facts: impl Iterator<Item = &'a Fact>) -> Drops {
             None => known.push((stop.index, id, stop.status.filter(is_known))),
         }
     }
-    Drops::count(known.iter().filter(|(index, ..)| *index > 0).map(|(_, _, status)| *status))
+    Drops::count(
+        known
+            .iter()
+            .filter(|(index, ..)| *index > 0)
+            .map(|(_, _, status)| *status),
+    )
 }
 
 fn is_known(status: &Status) -> bool {
@@ -56,16 +66,20 @@ fn position<'a>(
     stop: &Stop,
 ) -> Option<usize> {
     let id = stop.id.as_deref();
-    id.and_then(|id| known.clone().position(|(_, other)| other == Some(id))).or_else(|| {
-        known.clone().position(|(index, other)| {
-            index == stop.index && (other.is_none() || id.is_none())
+    id.and_then(|id| known.clone().position(|(_, other)| other == Some(id)))
+        .or_else(|| {
+            known
+                .clone()
+                .position(|(index, other)| index == stop.index && (other.is_none() || id.is_none()))
         })
-    })
 }
 
 /// Lays a partial report over what is known.
 pub fn merge(known: &mut Vec<Stop>, report: &Stop) {
-    let at = position(known.iter().map(|stop| (stop.index, stop.id.as_deref())), report);
+    let at = position(
+        known.iter().map(|stop| (stop.index, stop.id.as_deref())),
+        report,
+    );
     let Some(stop) = at.and_then(|at| known.get_mut(at)) else {
         let mut stop = report.clone();
         stop.status = stop.status.filter(is_known);
@@ -99,7 +113,12 @@ mod tests {
     use super::*;
 
     fn stop(index: i32, id: Option<&str>, status: Option<Status>) -> Stop {
-        Stop { index, id: id.map(Into::into), status, ..Stop::default() }
+        Stop {
+            index,
+            id: id.map(Into::into),
+            status,
+            ..Stop::default()
+        }
     }
 
     #[test]
@@ -109,13 +128,22 @@ mod tests {
         merge(&mut known, &stop(1, Some("a"), Some(Status::Failed)));
         merge(&mut known, &stop(2, Some("a"), None));
         merge(&mut known, &stop(1, Some("b"), None));
-        let seen: Vec<_> = known.iter().map(|s| (s.index, s.id.as_deref(), s.status)).collect();
-        assert_eq!(seen, [(2, Some("a"), Some(Status::Failed)), (1, Some("b"), None)]);
+        let seen: Vec<_> = known
+            .iter()
+            .map(|s| (s.index, s.id.as_deref(), s.status))
+            .collect();
+        assert_eq!(
+            seen,
+            [(2, Some("a"), Some(Status::Failed)), (1, Some("b"), None)]
+        );
     }
 
     #[test]
     fn a_later_report_without_a_field_keeps_the_earlier_value() {
-        let mut known = vec![Stop { address: Some("here".into()), ..stop(0, None, None) }];
+        let mut known = vec![Stop {
+            address: Some("here".into()),
+            ..stop(0, None, None)
+        }];
         merge(&mut known, &stop(0, None, Some(Status::Unknown)));
         assert_eq!(known[0].address.as_deref(), Some("here"));
         assert_eq!(known[0].status, None);

@@ -22,9 +22,19 @@ fn an_order_that_goes_well_has_its_times_from_its_events() {
     assert_eq!(order.delivered_at, Some(at(30)));
     assert_eq!(order.ended_at, Some(at(30)));
     assert_eq!(order.last_event_at, at(30));
-    assert_eq!((order.version, order.event_count, order.revision), (4, 4, 1));
+    assert_eq!(
+        (order.version, order.event_count, order.revision),
+        (4, 4, 1)
+    );
     assert_eq!(order.reassignment_count, 0);
-    assert_eq!((order.root_order_id.as_str(), order.generation, order.chained), ("A", 0, false));
+    assert_eq!(
+        (
+            order.root_order_id.as_str(),
+            order.generation,
+            order.chained
+        ),
+        ("A", 0, false)
+    );
 }
 
 #[test]
@@ -56,7 +66,10 @@ fn another_driver_without_a_step_back_is_a_reassignment() {
         by(event("2", Kind::DriverAssigned, 15), "d2"),
     ]);
     assert_eq!(order.reassignment_count, 1);
-    assert_eq!((order.first_assigned_at, order.assigned_at), (Some(at(10)), Some(at(15))));
+    assert_eq!(
+        (order.first_assigned_at, order.assigned_at),
+        (Some(at(10)), Some(at(15)))
+    );
 }
 
 #[test]
@@ -68,7 +81,10 @@ fn the_last_known_driver_stays_when_the_carrier_clears_it() {
     });
     let order = folded([by(status("ON_GOING", "", 10), "d1"), expired]);
     assert_eq!(order.driver, Some(driver("d1")));
-    assert_eq!((order.status, order.ended_at), (Status::Expired, Some(at(20))));
+    assert_eq!(
+        (order.status, order.ended_at),
+        (Status::Expired, Some(at(20)))
+    );
 }
 
 #[test]
@@ -90,16 +106,27 @@ fn a_cancellation_by_lalamoves_support_is_provisional() {
 #[test]
 fn a_snapshot_event_proves_what_was_missed() {
     let mut delivered = status("COMPLETED", "x", 30);
-    let reached = |status, seconds| Milestone { status, at: at(seconds), stop_index: None };
+    let reached = |status, seconds| Milestone {
+        status,
+        at: at(seconds),
+        stop_index: None,
+    };
     delivered.milestones = vec![reached(Status::Assigned, 5), reached(Status::PickedUp, 15)];
     let order = folded([delivered]);
-    assert_eq!((order.first_assigned_at, order.picked_up_at), (Some(at(5)), Some(at(15))));
+    assert_eq!(
+        (order.first_assigned_at, order.picked_up_at),
+        (Some(at(5)), Some(at(15)))
+    );
 }
 
 #[test]
 fn the_newest_price_in_event_time_stands() {
     let priced = |name: &str, amount, seconds| DeliveryEvent {
-        price: Some(Money { amount, scale: 0, currency: "HKD".into() }),
+        price: Some(Money {
+            amount,
+            scale: 0,
+            currency: "HKD".into(),
+        }),
         ..event(name, Kind::OrderAmountChanged, seconds)
     };
     let order = folded([priced("new", 123, 20), priced("old", 103, 10)]);

@@ -6,7 +6,11 @@ fn said(status: Status, seconds: i64) -> DeliveryEvent {
     DeliveryEvent {
         status: Some(status),
         provider_status: Some(status.to_string()),
-        ..event(&format!("{status} {seconds}"), Kind::OrderStatusChanged, seconds)
+        ..event(
+            &format!("{status} {seconds}"),
+            Kind::OrderStatusChanged,
+            seconds,
+        )
     }
 }
 
@@ -21,51 +25,101 @@ fn check(events: &[(Status, i64)], adjust: impl Fn(&mut DeliveryEvent), expected
 
 #[test]
 fn the_last_status_in_event_time_wins_even_if_it_is_a_step_back() {
-    check(&[(Status::PickedUp, 20), (Status::Assigning, 30)], |_| (), Status::Assigning);
-    check(&[(Status::Assigning, 30), (Status::PickedUp, 20)], |_| (), Status::Assigning);
+    check(
+        &[(Status::PickedUp, 20), (Status::Assigning, 30)],
+        |_| (),
+        Status::Assigning,
+    );
+    check(
+        &[(Status::Assigning, 30), (Status::PickedUp, 20)],
+        |_| (),
+        Status::Assigning,
+    );
 }
 
 #[test]
 fn equal_times_are_decided_by_rank() {
-    check(&[(Status::Delivered, 20), (Status::PickedUp, 20)], |_| (), Status::Delivered);
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 20)],
+        |_| (),
+        Status::Delivered,
+    );
 }
 
 #[test]
 fn overlapping_uncertainties_are_decided_by_rank() {
     let uncertain = |event: &mut DeliveryEvent| event.occurred_at_uncertainty_ms = Some(5_000);
-    check(&[(Status::Delivered, 20), (Status::PickedUp, 29)], uncertain, Status::Delivered);
-    check(&[(Status::Delivered, 20), (Status::PickedUp, 31)], uncertain, Status::PickedUp);
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 29)],
+        uncertain,
+        Status::Delivered,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 31)],
+        uncertain,
+        Status::PickedUp,
+    );
 }
 
 #[test]
 fn an_unknown_status_changes_nothing() {
-    check(&[(Status::PickedUp, 20), (Status::Unknown, 30)], |_| (), Status::PickedUp);
+    check(
+        &[(Status::PickedUp, 20), (Status::Unknown, 30)],
+        |_| (),
+        Status::PickedUp,
+    );
 }
 
 #[test]
 fn a_final_status_dated_by_us_yields_only_to_a_final_one_a_return_or_a_replacement() {
-    let receipt =
-        |event: &mut DeliveryEvent| event.occurred_at_source = OccurredAtSource::Receipt;
-    check(&[(Status::Delivered, 20), (Status::PickedUp, 30)], receipt, Status::Delivered);
-    check(&[(Status::Delivered, 20), (Status::Canceled, 30)], receipt, Status::Canceled);
-    check(&[(Status::Delivered, 20), (Status::Returning, 30)], receipt, Status::Returning);
-    check(&[(Status::Delivered, 20), (Status::PickedUp, 30)], |_| (), Status::PickedUp);
+    let receipt = |event: &mut DeliveryEvent| event.occurred_at_source = OccurredAtSource::Receipt;
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 30)],
+        receipt,
+        Status::Delivered,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::Canceled, 30)],
+        receipt,
+        Status::Canceled,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::Returning, 30)],
+        receipt,
+        Status::Returning,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 30)],
+        |_| (),
+        Status::PickedUp,
+    );
 }
 
 #[test]
 fn a_kitchen_does_not_speak_for_the_rider() {
     let ordatic = |event: &mut DeliveryEvent| event.provider = Provider::Ordatic;
     let ready = Status::ReadyForPickup;
-    check(&[(Status::Assigned, 20), (ready, 30)], ordatic, Status::Assigned);
+    check(
+        &[(Status::Assigned, 20), (ready, 30)],
+        ordatic,
+        Status::Assigned,
+    );
     check(&[(Status::Created, 20), (ready, 30)], ordatic, ready);
-    check(&[(ready, 20), (Status::Assigned, 30)], ordatic, Status::Assigned);
+    check(
+        &[(ready, 20), (Status::Assigned, 30)],
+        ordatic,
+        Status::Assigned,
+    );
     check(&[(Status::Assigned, 20), (ready, 30)], |_| (), ready);
 }
 
 #[test]
 fn a_superseded_order_is_replaced_wherever_its_cancellation_is_dated() {
     for seconds in [10, 200] {
-        let order = folded([status("CANCELED", "ON_GOING", seconds), superseded("A", "B", 100)]);
+        let order = folded([
+            status("CANCELED", "ON_GOING", seconds),
+            superseded("A", "B", 100),
+        ]);
         assert_eq!(order.status, Status::Replaced);
         assert_eq!(order.canceled_at, Some(at(seconds)));
         assert_eq!(order.ended_at, Some(at(seconds)));
@@ -82,7 +136,11 @@ fn lalamove_stops_say_how_a_completed_order_ended() {
         report.stops = std::iter::once(&Status::PickedUp)
             .chain(stops)
             .zip(0..)
-            .map(|(status, index)| Stop { index, status: Some(*status), ..Stop::default() })
+            .map(|(status, index)| Stop {
+                index,
+                status: Some(*status),
+                ..Stop::default()
+            })
             .collect();
         let order = folded(happy().into_iter().chain([report]));
         assert_eq!((order.status, order.is_final), (expected, true));
@@ -91,12 +149,18 @@ fn lalamove_stops_say_how_a_completed_order_ended() {
         assert_eq!(order.ended_at, Some(at(30)));
     };
     check(&[Status::Delivered, Status::Delivered], Status::Delivered);
-    check(&[Status::Delivered, Status::Failed], Status::PartiallyDelivered);
+    check(
+        &[Status::Delivered, Status::Failed],
+        Status::PartiallyDelivered,
+    );
     check(&[Status::Failed], Status::Failed);
 }
 
 #[test]
 fn a_failed_attempt_is_not_the_end() {
     let order = folded([said(Status::Failed, 20)]);
-    assert_eq!((order.is_final, order.ended_at, order.failed_attempts), (false, None, 1));
+    assert_eq!(
+        (order.is_final, order.ended_at, order.failed_attempts),
+        (false, None, 1)
+    );
 }
