@@ -1,0 +1,166 @@
+//! What ingest tells about itself.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use schemas::Provider;
+
+use crate::{outcome::Outcome, providers, tenants::Endpoint};
+
+const REQUESTS: (&str, &str) = (
+    "waybill_ingest_requests_total",
+    "Requests answered, by outcome; provider is none where no endpoint was found",
+);
+const SIGNATURES: (&str, &str) = (
+    "waybill_ingest_signatures_total",
+    "Webhooks that proved themselves, by the rule that matched",
+);
+const UNPROVEN: (&str, &str) = (
+    "waybill_ingest_unproven_total",
+    "Webhooks that proved nothing, by endpoint and by what was done: refused (401) or quarantined",
+);
+const TENANTS_READ: (&str, &str) = (
+    "waybill_ingest_tenants_reads_total",
+    "Readings of the tenants file: loaded or refused",
+);
+const TENANTS_GOOD: (&str, &str) = (
+    "waybill_ingest_tenants_good",
+    "1 while the tenants file as it stands is the one in use",
+);
+const IN_FLIGHT: (&str, &str) = (
+    "waybill_ingest_in_flight_bytes",
+    "Bytes reserved for requests that are not answered yet",
+);
+const DURABLE: (&str, &str) = (
+    "waybill_ingest_durable_seconds",
+    "From handing a webhook to Kafka until it is safe there",
+);
+
+/// From a fast local broker to the longest wait.
+const DURABLE_BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+const NO_PROVIDER: &str = "none";
+
+/// All metrics, resolved once where the labels are known.
+#[derive(Debug)]
+pub struct Metrics {
+    /// By outcome, then by provider with none first.
+    requests: Vec<IntCounter>,
+    signatures: IntCounterVec,
+    unproven: IntCounterVec,
+    tenants_read: IntCounterVec,
+    tenants_good: IntGauge,
+    in_flight: IntGauge,
+    durable: Histogram,
+}
+
+const PROVIDERS: usize = Provider::ALL.len() + 1;
+
+impl Metrics {
+    /// Makes and registers all of them.
+    ///
+    /// # Errors
+    /// When the registry has one of these names already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counters = |(name, help): (&str, &str), labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok::<_, prometheus::Error>(counters)
+        };
+        let gauge = |(name, help): (&str, &str)| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let by_outcome = counters(REQUESTS, &["outcome", "provider"])?;
+        let words = || std::iter::once(NO_PROVIDER).chain(Provider::ALL.iter().map(|p| p.as_str()));
+        let requests = Outcome::ALL
+            .iter()
+            .flat_map(|outcome| words().map(|word| (outcome.label(), word)))
+            .map(|labels| by_outcome.with_label_values(&[labels.0, labels.1]))
+            .collect();
+        let signatures = counters(SIGNATURES, &["provider", "scheme"])?;
+        for provider in Provider::ALL {
+            for scheme in providers::schemes(*provider).unwrap_or_default() {
+                signatures
+                    .with_label_values(&[provider.as_str(), scheme])
+                    .inc_by(0);
+            }
+        }
+        let durable = HistogramOpts::new(DURABLE.0, DURABLE.1).buckets(DURABLE_BUCKETS.to_vec());
+        let durable = Histogram::with_opts(durable)?;
+        registry.register(Box::new(durable.clone()))?;
+        Ok(Self {
+            requests,
+            signatures,
+            unproven: counters(UNPROVEN, &["tenant", "endpoint", "answer"])?,
+            tenants_read: counters(TENANTS_READ, &["result"])?,
+            tenants_good: gauge(TENANTS_GOOD)?,
+            in_flight: gauge(IN_FLIGHT)?,
+            durable,
+        })
+    }
+
+    pub(crate) fn answered(&self, outcome: Outcome, provider: Option<Provider>) {
+        let column = provider.map_or(0, |provider| provider as usize + 1);
+        if let Some(counter) = self.requests.get(outcome as usize * PROVIDERS + column) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn proven(&self, provider: Provider, scheme: &str) {
+        self.signatures
+            .with_label_values(&[provider.as_str(), scheme])
+            .inc();
+    }
+
+    pub(crate) fn unproven(&self, endpoint: &Endpoint, outcome: Outcome) {
+        let labels = [
+            endpoint.tenant.id.as_str(),
+            endpoint.id.as_str(),
+            outcome.label(),
+        ];
+        self.unproven.with_label_values(&labels).inc();
+    }
+
+    pub(crate) fn tenants_read(&self, good: bool) {
+        let result = if good { "loaded" } else { "refused" };
+        self.tenants_read.with_label_values(&[result]).inc();
+        self.tenants_good.set(i64::from(good));
+    }
+
+    pub(crate) fn in_flight(&self, bytes: usize) {
+        self.in_flight.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn durable(&self, after: Duration) {
+        self.durable.observe(after.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_counts_under_its_own_label_and_provider() {
+        for (index, outcome) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*outcome as usize, index);
+            for provider in [None, Some(Provider::Lalamove), Some(Provider::Dellyman)] {
+                let registry = Registry::new();
+                let metrics = Metrics::new(&registry).unwrap();
+                metrics.answered(*outcome, provider);
+                let word = provider.map_or(NO_PROVIDER, Provider::as_str);
+                let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather());
+                let line = format!(
+                    "{}{{outcome=\"{}\",provider=\"{word}\"}} 1",
+                    REQUESTS.0,
+                    outcome.label()
+                );
+                assert!(text.unwrap().contains(&line), "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The fields of a body that decide about its signature, as slices of the bytes that came.
+//!
+//! A walk over bytes instead of a JSON parser: it needs no UTF-8, has no limit of nesting, and yields
+//! the untouched text that was signed. Where the body is valid JSON, it finds what a parser finds;
+//! where it is not, the slices are still well defined and only the signature says what they are worth.
+
+use std::borrow::Cow;
+
+/// What of the envelope takes part in verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// Digits as they came, without the quotes of the text form.
+    pub timestamp: &'a [u8],
+    /// The text between the quotes.
+    pub signature: &'a [u8],
+    /// Names the account; decoded.
+    pub api_key: Option<Cow<'a, str>>,
+    /// The value of `data`, from its first to its last byte.
+    pub data: &'a [u8],
+}
+
+/// Why a body has no envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEnvelope {
+    /// Not one object from first to last byte.
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    /// It is not there.
+    #[error("field {0} is missing")]
+    Missing(&'static str),
+    /// It is there twice: a reader after us could take the other one than was signed.
+    #[error("field {0} stands there twice")]
+    Twice(&'static str),
+    /// It is of another type, or of another form, than the carrier sends.
+    #[error("field {0} has the wrong form")]
+    Form(&'static str),
+}
+
+const TIMESTAMP: &str = "timestamp";
+const SIGNATURE: &str = "signature";
+const API_KEY: &str = "apiKey";
+const DATA: &str = "data";
+
+/// Longest timestamp accepted; the carrier's has 10 digits, some senders give milliseconds.
+const TIMESTAMP_BYTES_MAX: usize = 32;
+
+impl<'a> Envelope<'a> {
+    /// Finds the fields in `body`.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] names the first thing that is missing or wrong.
+    pub fn read(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
+        let mut found = Fields::default();
+        let mut scan = Scan { bytes: body, at: 0 };
+        scan.top_level(|name, value| found.take(name, value))?;
+        Ok(Self {
+            timestamp: timestamp(found.timestamp.ok_or(InvalidEnvelope::Missing(TIMESTAMP))?)?,
+            signature: found
+                .signature
+                .ok_or(InvalidEnvelope::Missing(SIGNATURE))
+                .and_then(|v| quoted(v).ok_or(InvalidEnvelope::Form(SIGNATURE)))?,
+            api_key: found
+                .api_key
+                .map(|v| text(v).ok_or(InvalidEnvelope::Form(API_KEY)))
+                .transpose()?,
+            data: found.data.ok_or(InvalidEnvelope::Missing(DATA))?,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    timestamp: Option<&'a [u8]>,
+    signature: Option<&'a [u8]>,
+    api_key: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, name: &'a [u8], value: &'a [u8]) -> Result<(), InvalidEnvelope> {
+        // A name may be written with escapes and still be read as ours by a parser.
+        let name = text(name).unwrap_or_default();
+        let (slot, name) = match name.as_ref() {
+            TIMESTAMP => (&mut self.timestamp, TIMESTAMP),
+            SIGNATURE => (&mut self.signature, SIGNATURE),
+            API_KEY => (&mut self.api_key, API_KEY),
+            DATA => (&mut self.data, DATA),
+            _ => return Ok(()),
+        };
+        match slot.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(InvalidEnvelope::Twice(name)),
+        }
+    }
+}
+
+/// The digits of a number or of a text. Nothing else passes: a line break inside would let the
+/// signed message be cut in another place.
+fn timestamp(value: &[u8]) -> Result<&[u8], InvalidEnvelope> {
+    let digits = quoted(value).unwrap_or(value);
+    let plausible = (1..=TIMESTAMP_BYTES_MAX).contains(&digits.len())
+        && digits
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+    if plausible {
+        Ok(digits)
+    } else {
+        Err(InvalidEnvelope::Form(TIMESTAMP))
+    }
+}
+
+/// What stands between the quotes of a text, escapes and all.
+fn quoted(value: &[u8]) -> Option<&[u8]> {
+    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+/// A text, decoded.
+fn text(value: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = quoted(value)?;
+    if inner.contains(&b'\\') {
+        return serde_json::from_slice::<String>(value).ok().map(Cow::Owned);
+    }
+    std::str::from_utf8(inner).ok().map(Cow::Borrowed)
+}
+
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Hands name and value of each top-level field to `field`.
+    fn top_level(
+        &mut self,
+        mut field: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), InvalidEnvelope>,
+    ) -> Result<(), InvalidEnvelope> {
+        let wrong = InvalidEnvelope::NotAnObject;
+        self.expect(b'{').ok_or(wrong)?;
+        if self.expect(b'}').is_none() {
+            loop {
+                self.blanks();
+                let name = self.string().ok_or(wrong)?;
+                self.expect(b':').ok_or(wrong)?;
+                self.blanks();
+                let value = self.value().ok_or(wrong)?;
+                field(name, value)?;
+                if self.expect(b',').is_none() {
+                    self.expect(b'}').ok_or(wrong)?;
+                    break;
+                }
+            }
+        }
+        self.blanks();
+        if self.at == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(wrong)
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over blanks and this byte, or stays before the byte that is there instead.
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.blanks();
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn since(&self, start: usize) -> Option<&'a [u8]> {
+        self.bytes.get(start..self.at)
+    }
+
+    /// A text with its quotes.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return self.since(start);
+                }
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// A value of any kind. Brackets are counted, not matched: a parser after us sees the same
+    /// slice where they match, and refuses the body where they don't.
+    fn value(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
+        let mut depth: usize = 0;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string()?;
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                _ if depth > 0 => self.at += 1,
+                _ => self.scalar()?,
+            }
+            if depth == 0 {
+                return self.since(start);
+            }
+        }
+    }
+
+    /// A number or a word, up to what ends it.
+    fn scalar(&mut self) -> Option<()> {
+        let start = self.at;
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        while self.peek().is_some_and(inside) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Parsed<'a> {
+        #[serde(borrow)]
+        timestamp: &'a RawValue,
+        signature: String,
+        #[serde(rename = "apiKey")]
+        api_key: Option<String>,
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            "\\PC{0,8}".prop_map(serde_json::Value::String),
+            "[\"\\\\{}\\[\\],:]{0,6}".prop_map(serde_json::Value::String),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::vec(("\\PC{0,6}", inner), 0..4)
+                    .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_parser_finds_in_valid_json_is_found_here(
+            data in json(),
+            other in json(),
+            pretty: bool,
+            data_first: bool,
+        ) {
+            let mut fields = vec![
+                ("timestamp", serde_json::json!(1_650_550_936)),
+                ("signature", "ab".into()),
+                ("other", other),
+                ("apiKey", "pk \"1\"".into()),
+            ];
+            fields.insert(if data_first { 0 } else { 4 }, ("data", data));
+            let object: serde_json::Value =
+                fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let body = if pretty {
+                serde_json::to_vec_pretty(&object).unwrap()
+            } else {
+                serde_json::to_vec(&object).unwrap()
+            };
+            let parsed: Parsed<'_> = serde_json::from_slice(&body).unwrap();
+            let found = Envelope::read(&body).unwrap();
+            prop_assert_eq!(found.data, parsed.data.get().as_bytes());
+            prop_assert_eq!(found.timestamp, parsed.timestamp.get().as_bytes());
+            prop_assert_eq!(found.signature, parsed.signature.as_bytes());
+            prop_assert_eq!(found.api_key.as_deref(), parsed.api_key.as_deref());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _outcome = Envelope::read(&body).is_ok();
+        }
+
+        #[test]
+        fn no_scraps_of_json_make_it_panic(body in "[{}\\[\\]\":,\\\\0-9a-z ]{0,60}") {
+            let _outcome = Envelope::read(format!("{{{body}").as_bytes()).is_ok();
+        }
+    }
+
+    fn wrong(body: &str) -> InvalidEnvelope {
+        Envelope::read(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_timestamp_may_be_a_text() {
+        let body = br#"{"timestamp":"1650550936","signature":"","data":1}"#;
+        assert_eq!(Envelope::read(body).unwrap().timestamp, b"1650550936");
+    }
+
+    #[test]
+    fn a_timestamp_that_could_move_the_borders_of_the_message_is_refused() {
+        for value in [r#""1\r\nPOST""#, "\"1\r\nPOST\"", "{}", "null", r#""""#] {
+            assert_eq!(
+                wrong(&format!(
+                    r#"{{"timestamp":{value},"signature":"","data":1}}"#
+                )),
+                InvalidEnvelope::Form("timestamp")
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_decides_must_not_stand_there_twice_however_it_is_written() {
+        for name in ["data", r"d\u0061ta", r"\u0064\u0061ta"] {
+            let body = format!(r#"{{"timestamp":1,"signature":"","data":1,"{name}":2}}"#);
+            assert_eq!(wrong(&body), InvalidEnvelope::Twice("data"));
+        }
+    }
+
+    #[test]
+    fn other_fields_may_stand_there_twice() {
+        let body = br#"{"a":1,"timestamp":1,"a":2,"signature":"","data":{"a":1,"a":2}}"#;
+        assert_eq!(Envelope::read(body).unwrap().data, br#"{"a":1,"a":2}"#);
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_refused() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{",
+            "{}x",
+            r#"{"a":1"#,
+            r#"{"a" 1}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+        ] {
+            assert_eq!(wrong(body), InvalidEnvelope::NotAnObject, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(wrong("{}"), InvalidEnvelope::Missing("timestamp"));
+        assert_eq!(
+            wrong(r#"{"timestamp":1}"#),
+            InvalidEnvelope::Missing("signature")
+        );
+        assert_eq!(
+            wrong(r#"{"timestamp":1,"signature":""}"#),
+            InvalidEnvelope::Missing("data")
+        );
+        assert_eq!(
+            wrong(r#"{"timestamp":1,"signature":7,"data":1}"#),
+            InvalidEnvelope::Form("signature")
+        );
+    }
+
+    #[test]
+    fn nesting_has_no_limit_and_bytes_need_not_be_utf8() {
+        let mut body = br#"{"timestamp":1,"signature":"","data":"#.to_vec();
+        let mut data = vec![b'['; 10_000];
+        data.extend(b"\"\xff\xfe\"");
+        data.extend(vec![b']'; 10_000]);
+        body.extend(&data);
+        body.push(b'}');
+        assert_eq!(Envelope::read(&body).unwrap().data, data);
+    }
+}

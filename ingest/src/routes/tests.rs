@@ -1,0 +1,578 @@
+//! Every line of the answers' table, over a real socket.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use runtime::clock::ManualClock;
+use schemas::{Assurance, Micros, Verdict, raw_webhook::RawHeaders};
+use tokio::sync::oneshot;
+
+use crate::{
+    body::{InFlight, Limits},
+    metrics::Metrics,
+    providers::lalamove,
+    raw_log::{Confirmation, RawLog, Record, Refused},
+    service::Service,
+    settings::Http,
+    tenants::{self, Current},
+};
+
+const NOW: Micros = Micros(1_650_553_157_000_001);
+const SECRET: &str = "synthetic-secret-1";
+const QUARANTINE: &str = "quarantine-quarantine-q";
+const REQUIRED: &str = "required-required-requi";
+const OFF: &str = "off-off-off-off-off-off";
+const RETIRED: &str = "retired-retired-retired";
+const REWRITTEN: &str = "rewritten-rewritten-rew";
+
+/// Headers, body, and what the record lies beside.
+type Written = (RawHeaders, Vec<u8>, Vec<u8>);
+
+/// A log that remembers, and does as it is told.
+#[derive(Default)]
+struct Memory {
+    records: Mutex<Vec<Written>>,
+    fault: Mutex<Option<Fault>>,
+    /// Confirmations that are never given.
+    kept: Mutex<Vec<oneshot::Sender<Result<(), Refused>>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Full,
+    NotDelivered,
+    Silent,
+}
+
+impl RawLog for Memory {
+    fn append(&self, record: &Record<'_>) -> Result<Confirmation, Refused> {
+        let (confirm, confirmation) = oneshot::channel();
+        match *self.fault.lock().unwrap() {
+            Some(Fault::Full) => return Err(Refused::Full),
+            Some(Fault::NotDelivered) => {
+                confirm
+                    .send(Err(Refused::Failed("no replica".into())))
+                    .unwrap();
+            }
+            Some(Fault::Silent) => self.kept.lock().unwrap().push(confirm),
+            None => {
+                let copy = (
+                    record.headers.clone(),
+                    record.body.to_vec(),
+                    record.beside.to_vec(),
+                );
+                self.records.lock().unwrap().push(copy);
+                confirm.send(Ok(())).unwrap();
+            }
+        }
+        Ok(confirmation)
+    }
+}
+
+struct Site {
+    service: Arc<Service>,
+    log: Arc<Memory>,
+    registry: prometheus::Registry,
+    address: SocketAddr,
+    handle: ServerHandle,
+    client: Client,
+}
+
+fn tenants_text() -> String {
+    let endpoint = |id: &str, token: &str, more: &str| {
+        format!(
+            "[[tenants.acme.endpoints]]\nid = \"{id}\"\nprovider = \"lalamove\"\ntoken = \"{token}\"\n\
+             {more}\n[[tenants.acme.endpoints.secrets]]\nid = \"s1\"\nvalue = \"{SECRET}\"\n"
+        )
+    };
+    [
+        endpoint(
+            "quarantine",
+            QUARANTINE,
+            "timezone = \"Asia/Hong_Kong\"\ncurrency = \"HKD\"",
+        ),
+        endpoint("required", REQUIRED, "verification = \"required\""),
+        endpoint("off", OFF, "verification = \"off\""),
+        endpoint("retired", RETIRED, "retired = true"),
+        endpoint(
+            "rewritten",
+            REWRITTEN,
+            "public_url = \"https://hooks.example.com/from/outside\"",
+        ),
+    ]
+    .concat()
+}
+
+impl Site {
+    fn open() -> Self {
+        let limits = Limits {
+            bytes_max: 2_000,
+            record_bytes_max: 1_000,
+            within: Duration::from_secs(10),
+        };
+        Self::with(limits, 1 << 20)
+    }
+
+    fn with(limits: Limits, in_flight_bytes_max: usize) -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("tenants.toml");
+        std::fs::write(&file, tenants_text()).unwrap();
+        let log = Arc::new(Memory::default());
+        let registry = prometheus::Registry::new();
+        let service = Arc::new(Service {
+            tenants: Arc::new(Current::from_pointee(tenants::load(&file).unwrap())),
+            log: Arc::clone(&log) as Arc<dyn RawLog>,
+            in_flight: InFlight::new(in_flight_bytes_max),
+            limits,
+            durable_within: Duration::from_millis(50),
+            clock: Arc::new(ManualClock::at_micros(NOW.0)),
+            metrics: Arc::new(Metrics::new(&registry).unwrap()),
+            stopping: AtomicBool::new(false),
+        });
+        let http = Http {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            workers: 1,
+            body_bytes_max: 0,
+            body_seconds_max: 0,
+            in_flight_bytes_max: 0,
+            durable_ms_max: 0,
+            keep_alive_seconds: 5,
+            stop_wait_seconds: 0,
+        };
+        let listener = crate::listen(http.listen).unwrap();
+        let address = listener.local_addr().unwrap();
+        let finish = Duration::from_secs(5);
+        let server = crate::server(Arc::clone(&service), listener, &http, finish).unwrap();
+        let handle = server.handle();
+        drop(actix_web::rt::spawn(server));
+        Self {
+            service,
+            log,
+            registry,
+            address,
+            handle,
+            client: Client::new(),
+        }
+    }
+
+    fn request(&self, method: Method, token: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}/hooks/{token}", self.address))
+    }
+
+    async fn post(&self, token: &str, body: impl Into<reqwest::Body>) -> Response {
+        self.request(Method::POST, token)
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    fn written(&self) -> Vec<Written> {
+        self.log.records.lock().unwrap().clone()
+    }
+
+    fn fault(&self, fault: Fault) {
+        *self.log.fault.lock().unwrap() = Some(fault);
+    }
+
+    fn metrics(&self) -> String {
+        prometheus::TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap()
+    }
+}
+
+fn signed(path: &str) -> String {
+    let data = r#"{"order":{"orderId":"1471722666401517645"}}"#;
+    let signature = lalamove::sign(SECRET, b"1650553157", path, data.as_bytes());
+    format!(r#"{{"apiKey":"pk_1","timestamp":1650553157,"signature":"{signature}","data":{data}}}"#)
+}
+
+fn genuine(token: &str) -> String {
+    signed(&format!("/hooks/{token}"))
+}
+
+fn forged(token: &str) -> String {
+    genuine(token).replace("1471722666401517645", "1471722666401517646")
+}
+
+async fn receipt(response: Response) -> String {
+    assert_eq!(response.status(), StatusCode::OK);
+    let header = response.headers()["x-receipt-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        response.text().await.unwrap(),
+        format!(r#"{{"receipt_id":"{header}"}}"#)
+    );
+    header
+}
+
+async fn problem(response: Response, status: u16, kind: &str) {
+    assert_eq!(response.status().as_u16(), status);
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    assert_eq!(
+        response.headers().contains_key("retry-after"),
+        status == 503
+    );
+    let body: serde_json::Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    assert_eq!(body["type"], format!("urn:waybill:problem:{kind}"));
+    assert_eq!(body["status"], status);
+    assert!(body["title"].is_string() && body["detail"].is_string());
+}
+
+#[actix_web::test]
+async fn a_genuine_webhook_is_stored_as_it_came_and_answered_with_its_receipt() {
+    let site = Site::open();
+    let request = site
+        .request(Method::POST, QUARANTINE)
+        .body(genuine(QUARANTINE));
+    let request = request
+        .header("content-type", "application/json")
+        .header("cookie", "a=b");
+    let id = receipt(request.send().await.unwrap()).await;
+    let (headers, body, beside) = site.written().remove(0);
+    assert_eq!(body, genuine(QUARANTINE).into_bytes());
+    assert_eq!(beside, b"1471722666401517645");
+    assert_eq!(headers.receipt_id.to_string(), id);
+    assert_eq!(headers.received_at, NOW);
+    assert_eq!(
+        (headers.verdict, headers.assurance),
+        (Verdict::Verified, Assurance::BodySigned)
+    );
+    assert_eq!(headers.signature_scheme.as_deref(), Some("data-raw"));
+    assert_eq!(headers.secret_id.as_deref(), Some("s1"));
+    assert_eq!(headers.tenant.as_str(), "acme");
+    assert_eq!(headers.endpoint.as_str(), "quarantine");
+    assert_eq!(headers.content_type.as_deref(), Some("application/json"));
+    assert_eq!(headers.timezone.as_deref(), Some("Asia/Hong_Kong"));
+    assert_eq!(headers.currency.as_deref(), Some("HKD"));
+    assert_eq!(headers.body_bytes, body.len() as u64);
+    assert_eq!(headers.body_sha256.len(), 64);
+    assert!(headers.http.is_empty());
+}
+
+#[actix_web::test]
+async fn a_receipt_id_is_a_uuid_of_the_time_of_receipt() {
+    let site = Site::open();
+    let id = receipt(site.post(QUARANTINE, genuine(QUARANTINE)).await).await;
+    let id = uuid::Uuid::parse_str(&id).unwrap();
+    assert_eq!(id.get_version_num(), 7);
+    let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
+    assert_eq!(
+        seconds * 1000 + u64::from(nanos / 1_000_000),
+        NOW.millis().unsigned_abs()
+    );
+}
+
+#[actix_web::test]
+async fn a_wrong_signature_is_quarantined_where_refusing_would_cost_the_feed() {
+    let site = Site::open();
+    for body in [
+        forged(QUARANTINE),
+        genuine(REQUIRED),
+        "not json".into(),
+        "[1]".into(),
+    ] {
+        receipt(site.post(QUARANTINE, body).await).await;
+    }
+    let written = site.written();
+    assert_eq!(written.len(), 4);
+    for (headers, _, _) in written {
+        assert_eq!(
+            (headers.verdict, headers.assurance),
+            (Verdict::Failed, Assurance::None)
+        );
+        assert_eq!((headers.signature_scheme, headers.secret_id), (None, None));
+    }
+    let counted = "waybill_ingest_unproven_total{answer=\"quarantined\",endpoint=\"quarantine\",tenant=\"acme\"} 4";
+    assert!(site.metrics().contains(counted), "{}", site.metrics());
+}
+
+#[actix_web::test]
+async fn a_wrong_signature_is_refused_where_one_is_required_and_nothing_is_written() {
+    let site = Site::open();
+    problem(site.post(REQUIRED, forged(REQUIRED)).await, 401, "refused").await;
+    problem(site.post(REQUIRED, "garbage").await, 401, "refused").await;
+    assert!(site.written().is_empty());
+    let counted =
+        "waybill_ingest_unproven_total{answer=\"refused\",endpoint=\"required\",tenant=\"acme\"} 2";
+    assert!(site.metrics().contains(counted), "{}", site.metrics());
+    receipt(site.post(REQUIRED, genuine(REQUIRED)).await).await;
+    assert_eq!(site.written().len(), 1);
+}
+
+#[actix_web::test]
+async fn nothing_is_checked_where_verification_is_off() {
+    let site = Site::open();
+    receipt(site.post(OFF, genuine(OFF)).await).await;
+    receipt(site.post(OFF, vec![0xff, 0xfe, 0x00]).await).await;
+    for (headers, _, _) in site.written() {
+        assert_eq!(
+            (headers.verdict, headers.assurance),
+            (Verdict::Unverified, Assurance::None)
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_probe_is_answered_and_writes_nothing_whatever_is_required() {
+    let site = Site::open();
+    for token in [QUARANTINE, REQUIRED, OFF, RETIRED] {
+        for body in ["", "{}", " {\n} "] {
+            receipt(site.post(token, body).await).await;
+        }
+    }
+    assert!(site.written().is_empty());
+}
+
+#[actix_web::test]
+async fn a_retired_endpoint_answers_everything_and_writes_nothing() {
+    let site = Site::open();
+    for body in [genuine(RETIRED), forged(RETIRED), "garbage".into()] {
+        receipt(site.post(RETIRED, body).await).await;
+    }
+    assert!(site.written().is_empty());
+}
+
+#[actix_web::test]
+async fn get_and_head_of_a_known_address_are_answered() {
+    let site = Site::open();
+    for method in [Method::GET, Method::HEAD] {
+        let response = site.request(method.clone(), REQUIRED).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let unknown = site.request(method, "nobody").send().await.unwrap();
+        assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[actix_web::test]
+async fn what_is_no_webhook_is_turned_away() {
+    let site = Site::open();
+    problem(site.post("nobody", "{}").await, 404, "unknown-token").await;
+    let elsewhere = site.client.post(format!("http://{}/hooks", site.address));
+    problem(elsewhere.send().await.unwrap(), 404, "unknown-path").await;
+    for method in [Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let response = site.request(method, REQUIRED).send().await.unwrap();
+        assert_eq!(response.headers()["allow"], "POST, GET, HEAD");
+        problem(response, 405, "method").await;
+    }
+}
+
+#[actix_web::test]
+async fn the_registered_path_is_verified_where_ours_is_another() {
+    let site = Site::open();
+    receipt(site.post(REWRITTEN, signed("/from/outside")).await).await;
+    assert_eq!(site.written()[0].0.verdict, Verdict::Verified);
+}
+
+#[actix_web::test]
+async fn a_large_body_is_refused_whether_or_not_its_length_is_announced() {
+    let site = Site::open();
+    let chunked = |chunks: usize| {
+        let chunk = format!("1f4\r\n{}\r\n", "x".repeat(500));
+        let head = "host: x\r\nconnection: close\r\ntransfer-encoding: chunked";
+        raw(
+            site.address,
+            format!(
+                "POST /hooks/{OFF} HTTP/1.1\r\n{head}\r\n\r\n{}0\r\n\r\n",
+                chunk.repeat(chunks)
+            ),
+        )
+    };
+    problem(site.post(OFF, vec![b'x'; 2_001]).await, 413, "too-large").await;
+    let answer = chunked(3).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    problem(site.post(OFF, vec![b'x'; 1_001]).await, 413, "needs-blobs").await;
+    assert!(site.written().is_empty());
+    receipt(site.post(OFF, vec![b'x'; 1_000]).await).await;
+    let answer = chunked(2).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(site.written()[1].1.len(), 1_000);
+    assert_eq!(site.service.in_flight.bytes(), 0);
+}
+
+#[actix_web::test]
+async fn a_compressed_body_is_refused_and_identity_is_not() {
+    let site = Site::open();
+    for (encoding, is_taken) in [
+        ("gzip", false),
+        ("identity, gzip", false),
+        ("Identity", true),
+    ] {
+        let request = site
+            .request(Method::POST, OFF)
+            .header("content-encoding", encoding);
+        let response = request.body("{\"a\":1}").send().await.unwrap();
+        if is_taken {
+            receipt(response).await;
+        } else {
+            problem(response, 415, "encoded").await;
+        }
+    }
+}
+
+/// A body that is announced and does not come.
+const STALLED: [&str; 2] = ["content-length: 10", "transfer-encoding: chunked"];
+
+/// Sends the bytes and gives back all that is answered until the connection ends.
+async fn raw(address: SocketAddr, request: String) -> String {
+    actix_web::rt::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    })
+    .await
+    .unwrap()
+}
+
+#[actix_web::test]
+async fn a_body_that_does_not_come_in_time_is_given_up() {
+    let limits = Limits {
+        bytes_max: 2_000,
+        record_bytes_max: 1_000,
+        within: Duration::from_millis(50),
+    };
+    let site = Site::with(limits, 1 << 20);
+    for framing in STALLED {
+        let head = format!("POST /hooks/{OFF} HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n");
+        let answer = raw(site.address, head).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("urn:waybill:problem:slow"), "{answer}");
+    }
+    assert_eq!(site.service.in_flight.bytes(), 0);
+}
+
+#[actix_web::test]
+async fn nobody_holds_a_connection_by_a_body_that_never_ends() {
+    let site = Site::open();
+    for target in [
+        "POST /hooks/nobody",
+        "PUT /hooks/nobody",
+        "POST /",
+        "GET /hooks/nobody",
+    ] {
+        for framing in STALLED {
+            let head = format!("{target} HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n");
+            let answer = raw(site.address, head).await;
+            assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_is_framed_wrongly_is_refused_without_harm() {
+    let site = Site::open();
+    let head = format!(
+        "POST /hooks/{OFF} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+    );
+    let answer = raw(site.address, head).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    receipt(site.post(OFF, "x").await).await;
+}
+
+#[actix_web::test]
+async fn a_webhook_that_kafka_does_not_confirm_is_answered_with_503() {
+    let site = Site::open();
+    for fault in [Fault::Full, Fault::NotDelivered, Fault::Silent] {
+        site.fault(fault);
+        problem(site.post(OFF, "x").await, 503, "not-durable").await;
+    }
+    assert_eq!(site.service.in_flight.bytes(), 0);
+    *site.log.fault.lock().unwrap() = None;
+    receipt(site.post(OFF, "x").await).await;
+}
+
+#[actix_web::test]
+async fn too_many_bytes_in_flight_are_answered_with_503() {
+    let limits = Limits {
+        bytes_max: 1 << 20,
+        record_bytes_max: 1 << 20,
+        within: Duration::from_secs(10),
+    };
+    let site = Site::with(limits, 20_000);
+    receipt(site.post(OFF, vec![b'x'; 10_000]).await).await;
+    problem(site.post(OFF, vec![b'x'; 20_000]).await, 503, "busy").await;
+}
+
+#[actix_web::test]
+async fn without_tenants_and_when_stopping_everything_is_answered_with_503() {
+    let site = Site::open();
+    let tenants = site.service.tenants.swap(None);
+    problem(site.post(OFF, "{}").await, 503, "no-tenants").await;
+    site.service.tenants.store(tenants);
+    receipt(site.post(OFF, "{}").await).await;
+    site.service.stopping.store(true, Ordering::Relaxed);
+    problem(site.post(OFF, "{}").await, 503, "stopping").await;
+}
+
+#[actix_web::test]
+async fn a_webhook_that_has_begun_is_finished_when_the_server_stops() {
+    let site = Site::with(
+        Limits {
+            bytes_max: 2_000,
+            record_bytes_max: 1_000,
+            within: Duration::from_secs(10),
+        },
+        1 << 20,
+    );
+    let mut stream = tokio::net::TcpStream::connect(site.address).await.unwrap();
+    let head = format!("POST /hooks/{OFF} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes())
+        .await
+        .unwrap();
+    while site.service.in_flight.bytes() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let stopped = site.handle.stop(true);
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"cd")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
+        .await
+        .unwrap();
+    stopped.await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(site.written()[0].1, b"abcd");
+}
+
+#[actix_web::test]
+async fn requests_are_counted_by_outcome_and_carrier() {
+    let site = Site::open();
+    receipt(site.post(OFF, "x").await).await;
+    receipt(site.post(QUARANTINE, genuine(QUARANTINE)).await).await;
+    problem(site.post("nobody", "x").await, 404, "unknown-token").await;
+    let metrics = site.metrics();
+    for (outcome, provider) in [
+        ("unverified", "lalamove"),
+        ("accepted", "lalamove"),
+        ("unknown-token", "none"),
+    ] {
+        let line = format!(
+            "waybill_ingest_requests_total{{outcome=\"{outcome}\",provider=\"{provider}\"}} 1"
+        );
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    let scheme = "waybill_ingest_signatures_total{provider=\"lalamove\",scheme=\"data-raw\"} 1";
+    assert!(metrics.contains(scheme), "{metrics}");
+}

@@ -1,0 +1,145 @@
+//! What an operator can turn; `settings.default.toml` says what each key means.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use runtime::settings::{BlobsSettings, Common, PrivacySettings, Problems};
+use serde::Deserialize;
+
+/// All settings of ingest.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Settings {
+    #[serde(flatten)]
+    pub common: Common,
+    pub http: Http,
+    pub tenants: TenantsFile,
+    pub spool: Spool,
+    pub blobs: BlobsSettings,
+    pub privacy: PrivacySettings,
+}
+
+/// The webhook listener.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub workers: usize,
+    pub body_bytes_max: usize,
+    pub body_seconds_max: u64,
+    pub in_flight_bytes_max: usize,
+    pub durable_ms_max: u64,
+    pub keep_alive_seconds: u64,
+    pub stop_wait_seconds: u64,
+}
+
+/// Where the tenants stand.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TenantsFile {
+    pub path: PathBuf,
+}
+
+/// Webhooks that wait on disk.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Spool {
+    pub dir: PathBuf,
+    pub bytes_max: u64,
+}
+
+impl Http {
+    /// How long the whole body may take.
+    #[must_use]
+    pub const fn body_within(&self) -> Duration {
+        Duration::from_secs(self.body_seconds_max)
+    }
+
+    /// How long Kafka may take to confirm.
+    #[must_use]
+    pub const fn durable_within(&self) -> Duration {
+        Duration::from_millis(self.durable_ms_max)
+    }
+
+    /// How long the listener stays open after it was asked to stop.
+    #[must_use]
+    pub const fn stop_wait(&self) -> Duration {
+        Duration::from_secs(self.stop_wait_seconds)
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if self.body_bytes_max == 0 {
+            problems.add("http.body_bytes_max", "0 would refuse every webhook");
+        }
+        if self.body_bytes_max >= self.in_flight_bytes_max {
+            problems.add(
+                "http.in_flight_bytes_max",
+                "must be above http.body_bytes_max, or the largest body never fits",
+            );
+        }
+        if self.body_seconds_max == 0 {
+            problems.add("http.body_seconds_max", "0 would refuse every webhook");
+        }
+        if !(100..=60_000).contains(&self.durable_ms_max) {
+            problems.add("http.durable_ms_max", "must be from 100 to 60000");
+        }
+        if self.keep_alive_seconds == 0 {
+            problems.add("http.keep_alive_seconds", "must be at least 1");
+        }
+    }
+}
+
+impl runtime::settings::Settings for Settings {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        self.http.check(problems);
+        if self.tenants.path.as_os_str().is_empty() {
+            problems.add("tenants.path", "names no file and no folder");
+        }
+        if self.http.stop_wait() >= self.common.service.shutdown_within() {
+            problems.add(
+                "http.stop_wait_seconds",
+                "must be below service.shutdown_seconds, or nothing is left to finish requests",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::settings::{Sources, load};
+
+    use super::*;
+
+    fn loaded(environment: &[(&str, &str)]) -> Result<Settings, Problems> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
+        load(&Sources {
+            defaults: crate::DEFAULTS,
+            config: None,
+            environment,
+        })
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_those_of_the_contract() {
+        let settings = loaded(&[]).unwrap();
+        assert_eq!(settings.http.listen, "0.0.0.0:8080".parse().unwrap());
+        assert_eq!(settings.http.body_bytes_max, 10 * 1024 * 1024);
+        assert_eq!(settings.http.body_within(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_cannot_work_is_told_all_at_once() {
+        let problems = loaded(&[
+            ("WAYBILL__HTTP__BODY_BYTES_MAX", "67108864"),
+            ("WAYBILL__HTTP__BODY_SECONDS_MAX", "0"),
+            ("WAYBILL__HTTP__DURABLE_MS_MAX", "5"),
+            ("WAYBILL__HTTP__KEEP_ALIVE_SECONDS", "0"),
+            ("WAYBILL__HTTP__STOP_WAIT_SECONDS", "25"),
+            ("WAYBILL__TENANTS__PATH", ""),
+        ])
+        .unwrap_err();
+        assert_eq!(problems.iter().count(), 6, "{problems}");
+    }
+}

@@ -1,0 +1,211 @@
+//! Whose webhooks these are: tenants, their endpoints, tokens and secrets, as of one reading of the
+//! tenants file. A snapshot never changes; a reload makes another.
+
+mod endpoint;
+mod fields;
+mod file;
+mod reload;
+
+use std::{fmt, path::Path, path::PathBuf, sync::Arc};
+
+use rustc_hash::FxHashMap;
+use schemas::{EndpointId, PiiRule, Provider, TenantId};
+
+use crate::providers::Verifier;
+pub use reload::{Current, watch};
+
+/// A company whose webhooks are taken in.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Name of its table in the file.
+    pub id: TenantId,
+    /// For people.
+    pub name: Option<String>,
+    /// What becomes of phones, names, addresses and plates.
+    pub pii: PiiRule,
+    /// Above it webhooks go to the overflow topic; per instance.
+    pub requests_per_second: Option<u32>,
+    /// How many may come at once before that.
+    pub burst: Option<u32>,
+}
+
+/// What is done with a webhook that proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// It is refused with 401.
+    Required,
+    /// It is kept and set aside.
+    Quarantine,
+    /// Nothing is checked.
+    Off,
+}
+
+/// A secret shared with a carrier.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// Names it in records and reports.
+    pub id: String,
+    /// The secret itself.
+    pub value: runtime::settings::Secret,
+    /// The identifier inside the body that goes with it.
+    pub api_key: Option<String>,
+}
+
+/// One webhook address of one tenant at one carrier.
+pub struct Endpoint {
+    /// Whose it is.
+    pub tenant: Arc<Tenant>,
+    /// Unique among all tenants.
+    pub id: EndpointId,
+    /// Who calls it.
+    pub provider: Provider,
+    /// Last segment of its path.
+    pub token: String,
+    /// Tokens still accepted while the address is being changed.
+    pub previous_tokens: Vec<String>,
+    /// The address as registered with the carrier, if it is not the one that we are called at.
+    pub public_url: Option<String>,
+    /// What is done with a webhook that proves nothing.
+    pub verification: Verification,
+    /// Everything is answered with 200 and nothing is written.
+    pub retired: bool,
+    /// Names of the accepted signature rules.
+    pub schemes: Vec<String>,
+    /// Time zone of the carrier's local times.
+    pub timezone: Option<String>,
+    /// Currency of amounts that come without one.
+    pub currency: Option<String>,
+    /// All secrets that are valid now.
+    pub secrets: Vec<Secret>,
+    /// Made of secrets and schemes.
+    pub verifier: Verifier,
+}
+
+impl Endpoint {
+    /// The path that the carrier signs when it calls the address with `token`; `None`: the path of the
+    /// request. Where the registered address ends in one of our tokens, it is read with this one in its
+    /// place, so that both addresses verify while one replaces the other.
+    #[must_use]
+    pub fn signed_path(&self, token: &str) -> Option<String> {
+        let path = self.public_url.as_deref().and_then(path_of)?;
+        let mut tokens = std::iter::once(&self.token).chain(&self.previous_tokens);
+        Some(match path.rsplit_once('/') {
+            Some((before, last)) if tokens.any(|own| own == last) => format!("{before}/{token}"),
+            _ => path.to_owned(),
+        })
+    }
+}
+
+/// Path of an absolute http(s) URL, without query and fragment.
+fn path_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !matches!(scheme, "http" | "https") {
+        return None;
+    }
+    let rest = rest.split(['?', '#']).next()?;
+    let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
+    if host.is_empty() {
+        return None;
+    }
+    Some(if path.is_empty() { "/" } else { path })
+}
+
+impl fmt::Debug for Endpoint {
+    /// Tokens and the URL that holds one are left out: whoever has them can post.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("tenant", &self.tenant.id)
+            .field("id", &self.id)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a token leads to.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// Where the webhook goes.
+    pub endpoint: Arc<Endpoint>,
+    /// See [`Endpoint::signed_path`].
+    pub signed_path: Option<Arc<str>>,
+}
+
+/// All tenants of one reading.
+#[derive(Debug, Default)]
+pub struct Tenants {
+    by_token: FxHashMap<Box<str>, Address>,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
+impl Tenants {
+    pub(crate) fn new(endpoints: Vec<Arc<Endpoint>>) -> Self {
+        let mut by_token = FxHashMap::default();
+        for endpoint in &endpoints {
+            for token in std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens) {
+                let address = Address {
+                    endpoint: Arc::clone(endpoint),
+                    signed_path: endpoint.signed_path(token).map(Arc::from),
+                };
+                by_token.insert(token.as_str().into(), address);
+            }
+        }
+        Self {
+            by_token,
+            endpoints,
+        }
+    }
+
+    /// The endpoint behind the last segment of a path.
+    #[must_use]
+    pub fn by_token(&self, token: &str) -> Option<&Address> {
+        self.by_token.get(token)
+    }
+
+    /// The endpoint of this id.
+    #[must_use]
+    pub fn endpoint(&self, id: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.id.as_str() == id)
+    }
+
+    /// All endpoints, in the order of the files.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+}
+
+/// Something wrong with a tenants file. Holds no token and no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// In which file, or which folder.
+    pub file: PathBuf,
+    /// On which line, from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub text: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}: {}", self.text, self.cure)
+    }
+}
+
+/// Reads a tenants file, or all `*.toml` files of a folder as one.
+///
+/// # Errors
+/// Every [`Problem`] found; nothing is taken from a file that has one.
+pub fn load(path: &Path) -> Result<Tenants, Vec<Problem>> {
+    file::read(path).outcome
+}
+
+#[cfg(test)]
+mod tests;

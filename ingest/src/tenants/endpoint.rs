@@ -1,0 +1,382 @@
+//! One `[[tenants.….endpoints]]` table of the tenants file.
+
+use std::{fs, sync::Arc};
+
+use schemas::{EndpointId, Provider};
+use toml::de::DeTable;
+
+use super::{
+    Endpoint, Secret, Tenant, Verification,
+    fields::{At, Fields, Reading},
+    path_of,
+};
+use crate::providers::{self, Verifier};
+
+const KEYS: &[&str] = &[
+    "id",
+    "provider",
+    "token",
+    "previous_tokens",
+    "public_url",
+    "verification",
+    "retired",
+    "schemes",
+    "timezone",
+    "currency",
+    "service",
+    "secrets",
+];
+const SECRET_KEYS: &[&str] = &[
+    "id",
+    "value",
+    "value_file",
+    "value_env",
+    "api_key",
+    "scheme",
+];
+
+/// Guessing one takes longer than anyone has: 22 characters hold 128 bits.
+const TOKEN_BYTES_MIN: usize = 22;
+const TOKEN_BYTES_MAX: usize = 200;
+const NEW_TOKEN: &str = "make one with `waybill tenants new-token`";
+
+const NO_SECRET: &str = "add [[tenants.….endpoints.secrets]], or set `verification = \"off\"`";
+
+/// An endpoint, and where its id and its tokens stand, to say where two are the same.
+pub(super) struct Placed {
+    pub(super) endpoint: Endpoint,
+    pub(super) id_at: usize,
+    pub(super) token_places: Vec<usize>,
+}
+
+/// Reads one endpoint; `None` when anything in it is wrong.
+pub(super) fn read<'t>(
+    tenant: &Arc<Tenant>,
+    table: At<&'t DeTable<'t>>,
+    reading: &mut Reading<'_>,
+) -> Option<Placed> {
+    let problems_before = reading.problems.len();
+    let fields = Fields::new(table.value, place(tenant, table.value), table.at);
+    fields.only(KEYS, reading);
+    let id = id(&fields, reading);
+    let provider = provider(&fields, reading);
+    let tokens = tokens(&fields, reading);
+    let public_url = public_url(&fields, reading);
+    let retired = fields.flag("retired", reading);
+    let verification = verification(&fields, provider, reading);
+    let schemes = provider
+        .map(|p| schemes(&fields, p, reading))
+        .unwrap_or_default();
+    let timezone = checked(
+        &fields,
+        "timezone",
+        reading,
+        is_timezone,
+        "name it as in `Asia/Hong_Kong`",
+    );
+    let currency = checked(
+        &fields,
+        "currency",
+        reading,
+        is_currency,
+        "write three capitals as in `HKD`",
+    );
+    let secrets = secrets(&fields, provider, reading);
+    if secrets.is_empty() && !retired && verification != Some(Verification::Off) {
+        let text = format!(
+            "{}: has no secret, so that nothing could be verified",
+            fields.place
+        );
+        reading.problem(fields.at, text, NO_SECRET);
+    }
+    if reading.problems.len() > problems_before {
+        return None;
+    }
+    let (id, provider, verification) = (id?, provider?, verification?);
+    let (token_places, mut values): (Vec<_>, Vec<_>) = tokens
+        .iter()
+        .map(|token| (token.at, token.value.to_owned()))
+        .unzip();
+    let endpoint = Endpoint {
+        tenant: Arc::clone(tenant),
+        id: EndpointId::new(id.value).ok()?,
+        provider,
+        previous_tokens: values.split_off(1.min(values.len())),
+        token: values.pop()?,
+        public_url,
+        verification,
+        retired,
+        timezone,
+        currency,
+        verifier: Verifier::new(provider, &secrets, &schemes)?,
+        schemes,
+        secrets,
+    };
+    Some(Placed {
+        endpoint,
+        id_at: id.at,
+        token_places,
+    })
+}
+
+fn place(tenant: &Tenant, table: &DeTable<'_>) -> String {
+    match table.get("id").and_then(|id| id.get_ref().as_str()) {
+        Some(id) => format!("endpoint `{id}`"),
+        None => format!("an endpoint of tenant `{}`", tenant.id),
+    }
+}
+
+fn id<'t>(fields: &Fields<'t>, reading: &mut Reading<'_>) -> Option<At<&'t str>> {
+    let id = fields.needed("id", "name the endpoint, as in `acme-lalamove-hk`", reading)?;
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if id.value.is_empty() || id.value.len() > 100 || !id.value.bytes().all(fits) {
+        let text = format!("{}: `id` has the wrong form", fields.place);
+        reading.problem(id.at, text, "use up to 100 of a-z, 0-9 and -");
+    }
+    Some(id)
+}
+
+fn provider(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<Provider> {
+    let names = || {
+        Provider::ALL
+            .iter()
+            .map(|p| p.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let cure = format!("write one of {}", names());
+    let word = fields.needed("provider", &cure, reading)?;
+    let Some(provider) = Provider::parse(word.value) else {
+        let text = format!("{}: unknown provider `{}`", fields.place, word.value);
+        reading.problem(word.at, text, cure);
+        return None;
+    };
+    if providers::schemes(provider).is_none() {
+        reading.problem(
+            word.at,
+            format!(
+                "{}: this version can't verify webhooks of {provider} yet",
+                fields.place
+            ),
+            "remove the endpoint until a version that can is installed",
+        );
+        return None;
+    }
+    Some(provider)
+}
+
+/// The token in use first, then the previous ones.
+fn tokens<'t>(fields: &Fields<'t>, reading: &mut Reading<'_>) -> Vec<At<&'t str>> {
+    let mut tokens: Vec<_> = fields
+        .needed("token", NEW_TOKEN, reading)
+        .into_iter()
+        .collect();
+    tokens.extend(fields.texts("previous_tokens", reading));
+    for token in &tokens {
+        let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let long = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.value.len());
+        if !long || !token.value.bytes().all(safe) {
+            let text = format!(
+                "{}: a token needs {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} characters of A-Z, a-z, 0-9, - and _",
+                fields.place
+            );
+            reading.problem(token.at, text, NEW_TOKEN);
+        }
+    }
+    tokens
+}
+
+fn public_url(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let url = fields.text("public_url", reading)?;
+    if path_of(url.value).is_none() || url.value.contains(['?', '#', ' ']) {
+        reading.problem(
+            url.at,
+            format!(
+                "{}: `public_url` is not a plain http(s) address",
+                fields.place
+            ),
+            "write it as registered with the carrier, from https:// on and without a query",
+        );
+    }
+    Some(url.value.to_owned())
+}
+
+fn verification(
+    fields: &Fields<'_>,
+    provider: Option<Provider>,
+    reading: &mut Reading<'_>,
+) -> Option<Verification> {
+    let Some(word) = fields.text("verification", reading) else {
+        return provider.map(|provider| match provider {
+            // Ten failed deliveries disable its URL.
+            Provider::Lalamove => Verification::Quarantine,
+            Provider::Ahamove | Provider::Ordatic | Provider::Sendstack | Provider::Dellyman => {
+                Verification::Required
+            }
+        });
+    };
+    match word.value {
+        "required" => Some(Verification::Required),
+        "quarantine" => Some(Verification::Quarantine),
+        "off" => Some(Verification::Off),
+        other => {
+            let text = format!("{}: unknown verification `{other}`", fields.place);
+            reading.problem(word.at, text, "write required, quarantine or off");
+            None
+        }
+    }
+}
+
+fn schemes(fields: &Fields<'_>, provider: Provider, reading: &mut Reading<'_>) -> Vec<String> {
+    let all = providers::schemes(provider).unwrap_or_default();
+    let Some(at) = fields.place_of("schemes") else {
+        return all.iter().map(|&scheme| scheme.to_owned()).collect();
+    };
+    let cure = format!(
+        "use any of {}, or leave `schemes` out for all",
+        all.join(", ")
+    );
+    let chosen = fields.texts("schemes", reading);
+    if chosen.is_empty() {
+        let text = format!("{}: `schemes` accepts no signature at all", fields.place);
+        reading.problem(at, text, cure.clone());
+    }
+    for scheme in &chosen {
+        if !all.contains(&scheme.value) {
+            let text = format!(
+                "{}: {provider} has no scheme `{}`",
+                fields.place, scheme.value
+            );
+            reading.problem(scheme.at, text, cure.clone());
+        }
+    }
+    chosen
+        .into_iter()
+        .map(|scheme| scheme.value.to_owned())
+        .collect()
+}
+
+fn checked(
+    fields: &Fields<'_>,
+    key: &str,
+    reading: &mut Reading<'_>,
+    is_plausible: fn(&str) -> bool,
+    cure: &str,
+) -> Option<String> {
+    let text = fields.text(key, reading)?;
+    if !is_plausible(text.value) {
+        reading.problem(
+            text.at,
+            format!("{}: `{key}` has the wrong form", fields.place),
+            cure,
+        );
+    }
+    Some(text.value.to_owned())
+}
+
+/// A name of the time zone database by its form; whether it exists is known where it is used.
+fn is_timezone(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
+    let part = |part: &str| part.len() > 1 && part.bytes().all(letter);
+    name == "UTC" || (name.len() < 64 && name.contains('/') && name.split('/').all(part))
+}
+
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+fn secrets(
+    fields: &Fields<'_>,
+    provider: Option<Provider>,
+    reading: &mut Reading<'_>,
+) -> Vec<Secret> {
+    if let (Some(at), Some(provider)) = (fields.place_of("service"), provider)
+        && provider != Provider::Ahamove
+    {
+        let text = format!("{}: `service` has no meaning for {provider}", fields.place);
+        reading.problem(at, text, "remove it");
+    }
+    let mut secrets: Vec<Secret> = Vec::new();
+    for table in fields.tables("secrets", reading) {
+        let fields = Fields::new(
+            table.value,
+            format!("a secret of {}", fields.place),
+            table.at,
+        );
+        fields.only(SECRET_KEYS, reading);
+        if let (Some(at), Some(provider)) = (fields.place_of("scheme"), provider)
+            && provider != Provider::Ahamove
+        {
+            let text = format!("{}: `scheme` has no meaning for {provider}", fields.place);
+            reading.problem(at, text, "remove it");
+        }
+        let id = fields.needed(
+            "id",
+            "name it, by the month it was made for example",
+            reading,
+        );
+        let api_key = fields
+            .text("api_key", reading)
+            .map(|key| key.value.to_owned());
+        let (Some(id), Some(value)) = (id, secret_value(&fields, reading)) else {
+            continue;
+        };
+        if secrets.iter().any(|other| other.id == id.value) || id.value.is_empty() {
+            let text = format!("{}: its id `{}` is empty or taken", fields.place, id.value);
+            reading.problem(id.at, text, "give every secret of an endpoint its own id");
+        }
+        secrets.push(Secret {
+            id: id.value.to_owned(),
+            value,
+            api_key,
+        });
+    }
+    secrets
+}
+
+fn secret_value(
+    fields: &Fields<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<runtime::settings::Secret> {
+    let one = "give exactly one of `value`, `value_file` and `value_env`";
+    let given = [
+        fields
+            .text("value", reading)
+            .map(|text| (text.at, Ok(text.value.to_owned()))),
+        fields.text("value_file", reading).map(|name| {
+            let path = reading.beside(name.value);
+            let read = fs::read_to_string(path).map(|text| text.trim_end().to_owned());
+            (
+                name.at,
+                read.map_err(|e| format!("can't read file `{}` ({e})", name.value)),
+            )
+        }),
+        fields.text("value_env", reading).map(|name| {
+            let read = std::env::var(name.value);
+            (
+                name.at,
+                read.map_err(|_| format!("variable `{}` is not set", name.value)),
+            )
+        }),
+    ];
+    let mut given = given.into_iter().flatten();
+    let (Some((at, value)), None) = (given.next(), given.next()) else {
+        reading.problem(
+            fields.at,
+            format!("{}: has not one value", fields.place),
+            one,
+        );
+        return None;
+    };
+    match value {
+        Ok(value) if value.is_empty() => {
+            reading.problem(at, format!("{}: is empty", fields.place), "fill it in");
+            None
+        }
+        Ok(value) => Some(runtime::settings::Secret::new(value)),
+        Err(why) => {
+            reading.problem(at, format!("{}: {why}", fields.place), one);
+            None
+        }
+    }
+}
