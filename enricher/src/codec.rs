@@ -155,3 +155,64 @@ pub mod shared {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::sample::*;
+
+    fn state() -> OrderState {
+        let mut bench = Bench::default();
+        let mut full = status("ASSIGNING_DRIVER", "", 0);
+        full.driver = Some(driver("d"));
+        full.stops = vec![schemas::delivery_event::Stop::default()];
+        bench.append(full, 0);
+        bench.append(replaces("A", "B", 1), 0);
+        bench.append(status("COMPLETED", "PICKED_UP", 30), 0);
+        bench.commit();
+        bench
+            .partition
+            .store()
+            .order(&key("A").to_string())
+            .unwrap()
+            .clone()
+    }
+
+    fn order(bytes: &[u8]) -> OrderState {
+        match Record::decode(bytes).unwrap() {
+            Record::Order(state) => *state,
+            Record::Account(_) => panic!("an account"),
+        }
+    }
+
+    #[test]
+    fn a_state_reads_back_with_what_was_released_and_what_waits() {
+        let bytes = Record::Order(Box::new(state())).encode().unwrap();
+        let read = order(&bytes);
+        assert!(read.facts().eq(state().facts()));
+        let waiting: Vec<_> = read
+            .window()
+            .iter()
+            .map(|waiting| waiting.event.clone())
+            .collect();
+        assert_eq!(waiting, [status("COMPLETED", "PICKED_UP", 30).into()]);
+        assert_eq!(read.lineage(), state().lineage());
+        assert_eq!(read.outcome(), state().outcome());
+    }
+
+    #[test]
+    fn a_field_that_another_version_added_or_lacks_does_not_stand_in_the_way() {
+        let newer: BTreeMap<&str, i64> = [("n", 7), ("later", 1)].into();
+        assert_eq!(order(&write(ORDER, &newer).unwrap()).sequence(), 7);
+    }
+
+    #[test]
+    fn another_version_or_kind_is_refused() {
+        for bytes in [&[2, b'o', 0x80][..], &[1, b'l', 0x80], &[]] {
+            assert!(Record::decode(bytes).is_err());
+        }
+        assert!(decode_link(&[1, b'o', 0x80]).is_err());
+    }
+}

@@ -227,9 +227,15 @@ impl OrderState {
     }
 
     /// Lays a new reading over an event that was taken in before.
-    pub(crate) fn revise(&mut self, event: DeliveryEvent, time_ms: i64, to: &mut Effects) {
+    pub(crate) fn revise(
+        &mut self,
+        event: DeliveryEvent,
+        content: Content,
+        (time_ms, to): (i64, &mut Effects),
+    ) {
         if let Some(waiting) = self.window.take(event.event_id) {
-            self.window.insert(Waiting::new(event, waiting.deadline_ms));
+            self.window
+                .insert(Waiting::new(event, content, waiting.deadline_ms));
             to.outcomes.push(outcome::Outcome::Repeated);
             return;
         }
@@ -247,7 +253,6 @@ impl OrderState {
             revision: known.revision.saturating_add(1),
             late: known.late,
         };
-        let content = Content::of(&event);
         self.write(event, content, (release, status_before), (time_ms, to));
     }
 

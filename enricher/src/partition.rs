@@ -116,13 +116,12 @@ impl Partition {
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                 state.grow(appended.bytes);
-                rules
-                    .holds
-                    .admit(state, event, (appended.at_ms, time_ms), to);
+                let waiting = rules.holds.waiting(event, content, appended.at_ms);
+                rules.holds.admit(state, waiting, time_ms, to);
             }),
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
-                    state.revise(event, time_ms, to);
+                    state.revise(event, content, (time_ms, to));
                     rules.holds.settle(state, time_ms, to);
                 });
             }

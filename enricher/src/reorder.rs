@@ -15,6 +15,7 @@ use order_window::Waiting;
 use release::{Cause, leaves_at_once};
 
 use crate::{
+    content::Content,
     effects::{Effects, Released},
     order::OrderState,
 };
@@ -39,19 +40,18 @@ impl Holds {
         own.map_or(self.default_ms, |(_, hold_ms)| *hold_ms)
     }
 
+    /// A new event with the end of its hold, which runs from its append time.
+    pub fn waiting(&self, event: DeliveryEvent, content: Content, appended_ms: i64) -> Waiting {
+        let deadline_ms = appended_ms.saturating_add(self.hold_ms(&event));
+        Waiting::new(event, content, deadline_ms)
+    }
+
     /// Takes a new event in and releases what may leave. `time_ms` is the partition's time.
-    pub fn admit(
-        &self,
-        state: &mut OrderState,
-        event: DeliveryEvent,
-        (appended_ms, time_ms): (i64, i64),
-        to: &mut Effects,
-    ) {
+    pub fn admit(&self, state: &mut OrderState, waiting: Waiting, time_ms: i64, to: &mut Effects) {
         // A hold that ended before this event was appended did not wait for it.
         release_due(state, time_ms, to);
-        let deadline_ms = appended_ms.saturating_add(self.hold_ms(&event));
-        state.begin(&event);
-        state.window_mut().insert(Waiting::new(event, deadline_ms));
+        state.begin(&waiting.event);
+        state.window_mut().insert(waiting);
         self.settle(state, time_ms, to);
     }
 

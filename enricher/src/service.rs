@@ -47,7 +47,7 @@ pub type Schemas = Box<dyn FnMut(u32) -> Result<String, NoSchema> + Send>;
 /// The worker's stage: the partitions that are ours, and what turns bytes into types and back.
 #[expect(missing_debug_implementations, reason = "the encoders have none")]
 pub struct Enricher {
-    canonical: String,
+    canonical: Arc<str>,
     links: String,
     rules: Arc<Rules>,
     partitions: BTreeMap<i32, Partition>,
@@ -72,7 +72,7 @@ impl Enricher {
         metrics: Metrics,
     ) -> Result<Self, AvroError> {
         Ok(Self {
-            canonical: Topic::Canonical.name(prefix),
+            canonical: Topic::Canonical.name(prefix).into(),
             links: Topic::EnricherLinks.name(prefix),
             rules,
             partitions: BTreeMap::new(),
@@ -177,7 +177,7 @@ impl Enricher {
     fn emit(
         &mut self,
         partition: i32,
-        source: Option<Source<'_>>,
+        source: Source<'_>,
         out: &mut Outgoing,
     ) -> Result<(), Failure> {
         self.pending.count(&self.effects);
@@ -185,10 +185,7 @@ impl Enricher {
             out.send(self.outputs.ordered(partition, key, event)?);
         }
         for (about, why) in self.effects.set_aside.drain(..) {
-            // Time alone sets nothing aside.
-            if let Some(source) = source {
-                out.send(self.outputs.set_aside(about, why, source)?);
-            }
+            out.send(self.outputs.set_aside(about, why, source)?);
         }
         self.effects.clear();
         Ok(())
@@ -236,7 +233,7 @@ impl Stage for Enricher {
 
     fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
         self.effects.clear();
-        if record.topic == self.canonical {
+        if record.topic == &*self.canonical {
             self.event(record)?;
         } else if record.topic == self.links {
             self.link(record)?;
@@ -246,13 +243,21 @@ impl Stage for Enricher {
                 "{topic} is no input of ours"
             )));
         }
-        self.emit(record.partition, Some(source(record)), out)
+        self.emit(record.partition, source(record), out)
     }
 
     fn advance(&mut self, partition: i32, now_ms: i64, out: &mut Outgoing) -> Result<(), Failure> {
         self.effects.clear();
         own(&mut self.partitions, partition)?.advance(now_ms, &mut self.effects);
-        self.emit(partition, None, out)
+        let canonical = Arc::clone(&self.canonical);
+        // What time released was read long ago; all that is known of its place is the partition.
+        let source = Source {
+            topic: &canonical,
+            partition,
+            offset: -1,
+            appended_at: Micros::from_millis(now_ms),
+        };
+        self.emit(partition, source, out)
     }
 
     fn deadline_ms(&self, partition: i32) -> Option<i64> {

@@ -37,7 +37,8 @@ struct Keeping<'a> {
 
 impl From<Kept> for Waiting {
     fn from(kept: Kept) -> Self {
-        Self::new(kept.event, kept.deadline_ms)
+        let content = Content::of(&kept.event);
+        Self::new(kept.event, content, kept.deadline_ms)
     }
 }
 
@@ -52,10 +53,10 @@ impl Serialize for Waiting {
 }
 
 impl Waiting {
-    pub fn new(event: DeliveryEvent, deadline_ms: i64) -> Self {
+    pub fn new(event: DeliveryEvent, content: Content, deadline_ms: i64) -> Self {
         Self {
             place: Place::of(&event),
-            content: Content::of(&event),
+            content,
             deadline_ms,
             event: Arc::new(event),
         }
