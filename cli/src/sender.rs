@@ -1,9 +1,12 @@
 //! Standing in for a carrier: a webhook as it would send it, and the posting of it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use ingest::{providers::lalamove, tenants::Endpoint};
+use ingest::{
+    providers::lalamove,
+    tenants::{Endpoint, Tenants},
+};
 use reqwest::{Client, Url, header};
 use runtime::clock::{Clock as _, SystemClock};
 use schemas::Provider;
@@ -17,6 +20,14 @@ use crate::WrongUse;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Reads a tenants file; what is wrong with it is wrong use.
+pub(crate) fn tenants(path: &Path) -> anyhow::Result<Tenants> {
+    Ok(ingest::tenants::load(path).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        WrongUse(problems.join("\n"))
+    })?)
+}
 
 /// The answer to one webhook.
 #[derive(Clone, Debug, serde::Serialize)]

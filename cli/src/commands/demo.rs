@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -16,8 +17,9 @@ use crate::{
     clickhouse::Clickhouse,
     demo::{self, DeliveryRow, OrderRow},
     orders, output,
-    sender::Sender,
-    up::{DEMO_ENDPOINT, Plan, Running, Signals},
+    sender::{self, Sender},
+    settings::Settings,
+    up::{DEMO_ENDPOINT, Ended, Plan, Running, Signals},
 };
 
 /// Starts everything as `waybill up` does, posts the webhooks that the carriers document (signed, out
@@ -40,27 +42,31 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     let clock = Instant::now();
     let mut signals = Signals::listen()?;
-    let running = tokio::select! {
+    let mut running = tokio::select! {
         running = Running::start(&args.plan, None) => running?,
         () = signals.next() => bail!("interrupted while starting"),
     };
+    let installation = Installation::of(&running)?;
     let shown = tokio::select! {
-        shown = show(&running) => shown,
-        () = signals.next() => Err(anyhow::anyhow!("interrupted")),
+        shown = show(&installation) => shown,
+        ended = running.keep(&mut signals) => Err(match ended? {
+            Ended::Asked => anyhow::anyhow!("interrupted"),
+            Ended::Died(words) => anyhow::anyhow!(words),
+        }),
     };
-    match &shown {
-        Ok(wrong) if wrong.is_empty() => {
-            output::line(format_args!(
-                "\nAs it must be, {:.0} s after the start.",
-                clock.elapsed().as_secs_f64()
-            ));
-        }
-        Ok(wrong) => wrong
-            .iter()
-            .for_each(|text| output::line(format_args!("WRONG: {text}"))),
-        Err(error) => output::note(format_args!("{error:#}")),
+    let good = matches!(&shown, Ok(wrong) if wrong.is_empty());
+    if good {
+        let seconds = clock.elapsed().as_secs_f64();
+        output::line(format_args!(
+            "\nAs it must be, {seconds:.0} s after the start."
+        ));
     }
-    if !args.exit && matches!(&shown, Ok(wrong) if wrong.is_empty()) {
+    if let Ok(wrong) = &shown {
+        wrong
+            .iter()
+            .for_each(|text| output::line(format_args!("WRONG: {text}")));
+    }
+    if good && !args.exit {
         output::line(format_args!(
             "Everything stays up until Ctrl-C. In another terminal, after `. {}`: waybill status",
             running.folder().env_file().display()
@@ -68,41 +74,51 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         return stay(running, &mut signals).await;
     }
     let stopped = running.stop(&mut signals).await;
-    let wrong = shown?;
+    shown?;
     stopped?;
-    Ok(if wrong.is_empty() {
-        Verdict::Good
-    } else {
-        Verdict::Bad
-    })
+    Ok(if good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// What the demo needs to know of what runs.
+struct Installation {
+    ingest_url: String,
+    tenants: PathBuf,
+    settings: Settings,
+}
+
+impl Installation {
+    fn of(running: &Running) -> anyhow::Result<Self> {
+        let environment: BTreeMap<String, String> = running.environment().into_iter().collect();
+        let ingest_url = environment
+            .get("WAYBILL_INGEST_URL")
+            .context("no address of ingest")?;
+        Ok(Self {
+            ingest_url: ingest_url.clone(),
+            tenants: running.folder().tenants().to_owned(),
+            settings: running.settings()?,
+        })
+    }
 }
 
 /// Posts, waits and prints; gives what is wrong.
-async fn show(running: &Running) -> anyhow::Result<Vec<String>> {
-    let tenants = ingest::tenants::load(running.folder().tenants()).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        WrongUse(problems.join("\n"))
-    })?;
+async fn show(installation: &Installation) -> anyhow::Result<Vec<String>> {
+    let tenants = sender::tenants(&installation.tenants)?;
     let endpoint = tenants.endpoint(DEMO_ENDPOINT).ok_or_else(|| {
-        let file = running.folder().tenants().display();
+        let file = installation.tenants.display();
         WrongUse(format!(
-            "the demo needs the endpoint {DEMO_ENDPOINT} in {file}; delete it to have it made anew"
+            "the demo needs the endpoint {DEMO_ENDPOINT} in {file}; delete the file to have it made anew"
         ))
     })?;
-    let receipts = post(running, endpoint).await?;
-    let clickhouse = Clickhouse::new(running.settings()?.clickhouse());
+    let receipts = post(&installation.ingest_url, endpoint).await?;
+    let clickhouse = Clickhouse::new(installation.settings.clickhouse());
     let tenant = endpoint.tenant.id.as_str();
     let wrong = wait(&clickhouse, tenant, &receipts).await?;
     print(&clickhouse, tenant).await?;
     Ok(wrong)
 }
 
-async fn post(running: &Running, endpoint: &Endpoint) -> anyhow::Result<Vec<String>> {
-    let environment: BTreeMap<String, String> = running.environment().into_iter().collect();
-    let ingest = environment
-        .get("WAYBILL_INGEST_URL")
-        .context("no address of ingest")?;
-    let sender = Sender::new(ingest)?;
+async fn post(ingest_url: &str, endpoint: &Endpoint) -> anyhow::Result<Vec<String>> {
+    let sender = Sender::new(ingest_url)?;
     let mut receipts = Vec::new();
     output::title(format_args!(
         "Posting {} webhooks of Lalamove, out of order, some twice",

@@ -47,10 +47,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         .ok_or_else(|| {
             WrongUse("no tenants file: give --tenants or set WAYBILL__TENANTS__PATH".into())
         })?;
-    let tenants = ingest::tenants::load(path).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        WrongUse(problems.join("\n"))
-    })?;
+    let tenants = sender::tenants(path)?;
     let endpoint = tenants.endpoint(&args.endpoint).ok_or_else(|| {
         let known: Vec<&str> = tenants.endpoints().iter().map(|e| e.id.as_str()).collect();
         WrongUse(format!(

@@ -35,6 +35,8 @@ impl Folder {
                 own
             }
         };
+        // later on a bad file would only keep ingest from being ready
+        crate::sender::tenants(&tenants)?;
         let folder = Self { path, tenants };
         fs::create_dir_all(folder.logs()).with_context(naming)?;
         once(&folder.privacy_key(), new_token)?;
@@ -118,6 +120,18 @@ mod tests {
         let before = read();
         Folder::prepare(&data, None).unwrap();
         assert_eq!(read(), before);
+    }
+
+    #[test]
+    fn a_bad_tenants_file_is_refused_before_anything_starts() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("own.toml");
+        fs::write(&file, "[tenants.a]\ncolour = 1\n").unwrap();
+        let error = Folder::prepare(root.path(), Some(file)).unwrap_err();
+        assert!(
+            error.is::<WrongUse>() && error.to_string().contains("own.toml:2"),
+            "{error}"
+        );
     }
 
     #[test]
