@@ -221,7 +221,15 @@ impl Link {
 /// Passes delivery reports on to whoever waits for them.
 struct Reports(Arc<Link>);
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Known long before the first record has waited in vain.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.0.down("no broker can be reached");
+        }
+        tracing::debug!(%error, reason, "kafka client");
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = Box<oneshot::Sender<Result<(), Refused>>>;

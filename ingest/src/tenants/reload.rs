@@ -67,7 +67,7 @@ fn taken(path: &Path, outcome: Result<Tenants, Vec<Problem>>) -> Option<Tenants>
         }
         Err(problems) => {
             for problem in &problems {
-                tracing::error!(%problem, "tenants file refused, the tenants before it stay");
+                tracing::error!(%problem, "tenants file refused whole");
             }
             None
         }
