@@ -21,8 +21,10 @@ pub mod migrate;
 
 mod asides;
 mod decode;
+pub mod frontier;
 mod loader;
 pub mod metrics;
+mod observer;
 mod service;
 mod source;
 
@@ -31,6 +33,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use runtime::{backoff::Backoff, service::Context};
 use schemas::registry::Registry;
+use tokio::runtime::Handle;
 
 use crate::{
     asides::Asides,
@@ -38,6 +41,7 @@ use crate::{
     decode::Decode,
     loader::Loader,
     metrics::Metrics,
+    observer::Observer,
     service::{Parts, Worker},
     settings::Settings,
     source::Member,
@@ -60,6 +64,17 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
             .tasks
             .spawn_thread(name, move || Worker::new(parts).run());
     }
+    let observer = Observer {
+        kafka: settings.common.kafka.clone(),
+        prefix: settings.common.topics.prefix.clone(),
+        store,
+        clock: context.clock.clone(),
+        shutdown: context.shutdown.clone(),
+        handle: Handle::current(),
+    };
+    context
+        .tasks
+        .spawn_thread("sink-observer", move || observer.run());
     context.shutdown.requested().await;
     Ok(())
 }
@@ -104,7 +119,7 @@ fn parts(
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let password = some(registry.password.expose());
     let registry = Registry::new(&registry.url, some(&registry.username), password)?;
-    let handle = tokio::runtime::Handle::current();
+    let handle = Handle::current();
     let prefix = common.topics.prefix.clone();
     let part = context.health.part(table.label());
     let instance = common.instance.resolved();

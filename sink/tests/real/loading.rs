@@ -1,0 +1,364 @@
+//! Topics in, tables out, through the real service: crashes, bad records, another owner.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    consumer::{BaseConsumer, CommitMode, Consumer},
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use runtime::{service::Context, settings};
+use schemas::{
+    Micros, OrderedEvent, Status,
+    avro::{Encoder, Record},
+    registry::Registry,
+    topics::Topic,
+};
+use serde_json::{Value, json};
+use sink::{
+    batch::{Intent, Partition, Span},
+    clickhouse::Store,
+    settings::Settings,
+    table::Table,
+};
+
+use crate::{
+    examples::{event, full_order, headers},
+    stack::{migrated, rows, stack, until},
+};
+
+/// One sink with its topics and its database.
+struct Case {
+    prefix: String,
+    store: Store,
+    producer: BaseProducer,
+    encoders: BTreeMap<&'static str, Encoder>,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let store = migrated().await;
+        let prefix = format!("{}.", store.database());
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", stack().kafka_bootstrap());
+        let admin: AdminClient<_> = config.create().unwrap();
+        let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.name(&prefix)).collect();
+        let topics: Vec<NewTopic<'_>> = names
+            .iter()
+            .map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(1)))
+            .collect();
+        for made in admin
+            .create_topics(&topics, &AdminOptions::new())
+            .await
+            .unwrap()
+        {
+            made.unwrap();
+        }
+        let registry = Registry::new(&stack().registry_url(), None, None).unwrap();
+        let mut encoders = BTreeMap::new();
+        for topic in [Topic::Ordered, Topic::Orders, Topic::SetAside] {
+            let record = topic.record().unwrap();
+            let id = registry
+                .register(&topic.subject(&prefix), record.schema_text())
+                .await
+                .unwrap();
+            encoders.insert(topic.short_name(), Encoder::new(record, id).unwrap());
+        }
+        assert_eq!(encoders.len(), Record::ALL.len() - 1);
+        Self {
+            prefix,
+            store,
+            producer: config.create().unwrap(),
+            encoders,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let values = [
+            (
+                "WAYBILL__KAFKA__BOOTSTRAP_SERVERS",
+                stack().kafka_bootstrap(),
+            ),
+            ("WAYBILL__TOPICS__PREFIX", self.prefix.clone()),
+            ("WAYBILL__REGISTRY__URL", stack().registry_url()),
+            ("WAYBILL__CLICKHOUSE__URL", stack().clickhouse_url()),
+            (
+                "WAYBILL__CLICKHOUSE__DATABASE",
+                self.store.database().to_owned(),
+            ),
+            (
+                "WAYBILL__CLICKHOUSE__USER",
+                stack().clickhouse_user().to_owned(),
+            ),
+            ("WAYBILL__INSTANCE__ID", "0".into()),
+            ("WAYBILL__SINK__SLOW_FLUSH_MS", "300".into()),
+            ("WAYBILL__SINK__FLUSH_MS", "300".into()),
+        ];
+        let sources = settings::Sources {
+            defaults: include_str!("../../settings.default.toml"),
+            config: None,
+            environment: values.map(|(key, value)| (key.to_owned(), value)).to_vec(),
+        };
+        settings::load(&sources).unwrap()
+    }
+
+    /// Runs the service while something is waited for, then stops it as SIGTERM would.
+    async fn while_running<T>(&self, wait: impl Future<Output = T>) -> T {
+        let context = Context::for_test();
+        let service = sink::run(self.settings(), context.clone());
+        let (ended, result) = tokio::join!(service, async {
+            let result = wait.await;
+            context.shutdown.request();
+            result
+        });
+        ended.unwrap();
+        context.tasks.finished().await;
+        assert_eq!(context.tasks.failures(), Vec::<String>::new());
+        result
+    }
+
+    fn send(&self, topic: Topic, partition: i32, key: &str, value: Option<&[u8]>) {
+        let name = topic.name(&self.prefix);
+        let mut record = BaseRecord::to(&name).partition(partition).key(key);
+        record.payload = value;
+        self.producer
+            .send(record)
+            .map_err(|(error, _)| error)
+            .unwrap();
+    }
+
+    fn send_events(&self, partition: i32, numbers: std::ops::Range<u32>) {
+        for number in numbers {
+            self.send_event(
+                partition,
+                &event(number, "A", Status::Assigned, i64::from(number)),
+            );
+        }
+    }
+
+    fn send_event(&self, partition: i32, event: &OrderedEvent) {
+        let value = self.encoders["ordered"].encode(event).unwrap();
+        self.send(Topic::Ordered, partition, "acme/lalamove/A", Some(&value));
+    }
+
+    fn send_receipt(&self, number: u32, without: &str) {
+        let raw = headers(number, 0);
+        let mut pairs = OwnedHeaders::new();
+        for (key, value) in raw.to_pairs().iter().filter(|(key, _)| key != without) {
+            pairs = pairs.insert(Header {
+                key,
+                value: Some(value.as_bytes()),
+            });
+        }
+        let (name, id) = (
+            Topic::RawOverflow.name(&self.prefix),
+            raw.receipt_id.to_string(),
+        );
+        let record = BaseRecord::to(&name).key(&id).payload("{}").headers(pairs);
+        self.producer
+            .send(record)
+            .map_err(|(error, _)| error)
+            .unwrap();
+    }
+
+    fn flush(&self) {
+        self.producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    /// What the events' group has committed: offset and metadata of each partition.
+    fn group(&self) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", stack().kafka_bootstrap())
+            .set("group.id", Table::Events.group(&self.prefix));
+        config.create().unwrap()
+    }
+
+    fn committed(&self) -> Vec<(i64, String)> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&Topic::Ordered.name(&self.prefix), 0, 1);
+        let list = self
+            .group()
+            .committed_offsets(list, Duration::from_secs(10))
+            .unwrap();
+        let elements = list.elements();
+        elements
+            .iter()
+            .map(|e| (e.offset().to_raw().unwrap(), e.metadata().to_owned()))
+            .collect()
+    }
+
+    /// Puts the group back to where a crash would have left it, once its members are gone.
+    async fn commit(&self, intent: &Intent, partitions: &[i32]) {
+        let mut list = TopicPartitionList::new();
+        let topic = Topic::Ordered.name(&self.prefix);
+        for span in intent
+            .spans
+            .iter()
+            .filter(|s| partitions.contains(&s.partition.number))
+        {
+            let number = span.partition.number;
+            list.add_partition_offset(&topic, number, Offset::Offset(span.first))
+                .unwrap();
+            list.find_partition(&topic, number)
+                .unwrap()
+                .set_metadata(intent.metadata());
+        }
+        let group = Arc::new(self.group());
+        for _ in 0..300 {
+            if group.commit(&list, CommitMode::Sync).is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the group has members still");
+    }
+
+    async fn base(&self) -> Value {
+        let sql = "SELECT count() AS rows, uniqExact(event_id) AS events, \
+                   uniqExact(loaded_at) AS loads FROM {db}.events_log";
+        rows(&self.store, sql).await[0].clone()
+    }
+}
+
+const COUNT: &str = "SELECT count() AS n FROM {db}.events_log";
+
+fn n(count: u64) -> [Value; 1] {
+    [json!({ "n": count })]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_topic_reaches_its_table_and_bad_records_do_not_hold_up_good_ones() {
+    let case = Case::new().await;
+    let check = format!(
+        "ALTER TABLE {} ADD CONSTRAINT c CHECK unit != 'refused'",
+        case.store.table("events_log")
+    );
+    case.store.execute(&check).await.unwrap();
+    case.send_events(0, 1..40);
+    let mut refused = event(40, "A", Status::Assigned, 1);
+    refused.event.unit = "refused".into();
+    case.send_event(0, &refused);
+    case.send(Topic::Ordered, 0, "acme/lalamove/A", Some(b"no frame"));
+    case.send(
+        Topic::Ordered,
+        0,
+        "acme/lalamove/A",
+        Some(&[0, 0, 0, 255, 255, 1]),
+    );
+    case.send_events(0, 41..81);
+    let order = case.encoders["orders"].encode(&full_order()).unwrap();
+    case.send(Topic::Orders, 1, "k", Some(&order));
+    case.send(Topic::Orders, 1, "k", None);
+    case.send(Topic::SetAside, 1, "k", Some(b"no frame either"));
+    case.send_receipt(1, "");
+    case.send_receipt(2, "tenant");
+    case.flush();
+    case.while_running(async {
+        until(&case.store, COUNT, &n(79)).await;
+        let sql = "SELECT count() AS n FROM {db}.orders";
+        until(&case.store, sql, &n(1)).await;
+        let sql = "SELECT receipt_id, overflow FROM {db}.receipts";
+        let receipt = json!({"receipt_id": headers(1, 0).receipt_id.to_string(), "overflow": true});
+        until(&case.store, sql, &[receipt]).await;
+        let sql = "SELECT reason, tenant_id, order_id, part, count() AS n FROM {db}.set_aside \
+                   GROUP BY ALL ORDER BY ALL";
+        let undecodable = |tenant: &str, order: Option<&str>, n: u64| {
+            json!({
+                "reason": "UNDECODABLE", "tenant_id": tenant, "order_id": order, "part": 1, "n": n,
+            })
+        };
+        let rejected = json!({
+            "reason": "REJECTED_BY_STORE", "tenant_id": "acme", "order_id": "A", "part": 1, "n": 1,
+        });
+        let expected = [
+            rejected,
+            undecodable("", None, 1),
+            undecodable("acme", Some("A"), 2),
+        ];
+        until(&case.store, sql, &expected).await;
+    })
+    .await;
+    assert_eq!(case.committed()[0], (82, String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_pending_after_a_crash_is_loaded_once_whether_it_was_stored_or_not() {
+    let case = Case::new().await;
+    case.send_events(0, 0..50);
+    case.send_events(1, 50..80);
+    case.flush();
+    let span = |number, last| Span {
+        partition: Partition {
+            topic: Topic::Ordered,
+            number,
+        },
+        first: 0,
+        last,
+    };
+    let intent = Intent {
+        loaded_at: Micros(1_767_323_045_000_000),
+        spans: vec![span(0, 39), span(1, 29)],
+    };
+
+    // written down, not stored: loaded under the time that was written down
+    case.commit(&intent, &[0, 1]).await;
+    case.while_running(until(&case.store, COUNT, &n(80))).await;
+    let loads = "SELECT count() AS n FROM {db}.events_log WHERE loaded_at = '2026-01-02 03:04:05'";
+    assert_eq!(rows(&case.store, loads).await, n(70));
+    assert_eq!(
+        case.base().await,
+        json!({"rows": 80, "events": 80, "loads": 2})
+    );
+    assert_eq!(case.committed(), [(50, String::new()), (30, String::new())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_was_stored_just_before_a_crash_is_not_stored_again() {
+    let case = Case::new().await;
+    case.send_events(0, 0..50);
+    case.send_events(1, 50..80);
+    case.flush();
+    let span = |number, last| Span {
+        partition: Partition {
+            topic: Topic::Ordered,
+            number,
+        },
+        first: 0,
+        last,
+    };
+    let now = jiff::Timestamp::now().as_microsecond();
+    let intent = Intent {
+        loaded_at: Micros(now),
+        spans: vec![span(0, 49), span(1, 29)],
+    };
+    case.commit(&intent, &[0, 1]).await;
+    case.while_running(until(&case.store, COUNT, &n(80))).await;
+    let before = case.base().await;
+
+    // the same owner: the token is known
+    case.commit(&intent, &[0, 1]).await;
+    case.send_events(0, 80..81);
+    case.flush();
+    case.while_running(until(&case.store, COUNT, &n(81))).await;
+    assert_eq!(before, json!({"rows": 80, "events": 80, "loads": 1}));
+    assert_eq!(
+        case.base().await,
+        json!({"rows": 81, "events": 81, "loads": 2})
+    );
+
+    // owners were split: the rest of the block is somebody else's; what is missing is inserted
+    let delete = format!(
+        "DELETE FROM {} WHERE _partition = 1 AND _offset IN (3, 4)",
+        case.store.table("events_log")
+    );
+    case.store.execute(&delete).await.unwrap();
+    case.commit(&intent, &[1]).await;
+    case.while_running(until(&case.store, COUNT, &n(81))).await;
+    assert_eq!(
+        case.base().await,
+        json!({"rows": 81, "events": 81, "loads": 2})
+    );
+}

@@ -1,0 +1,14 @@
+//! The sink against a real ClickHouse, Kafka and registry: what no fake would tell.
+// one test writes out a whole row
+#![recursion_limit = "256"]
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod stack;
+#[cfg(test)]
+mod views;

@@ -1,0 +1,71 @@
+//! The real parts, shared; a database, a prefix and topics of its own for each test.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use local_stack::{Options, Silent, Stack};
+use runtime::settings::{ClickhouseSettings, Secret};
+use serde_json::Value;
+use sink::{clickhouse::Store, migrate};
+
+static STACK: OnceLock<Stack> = OnceLock::new();
+static TESTS: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn stack() -> &'static Stack {
+    STACK.get_or_init(|| {
+        let own = std::env::current_exe().unwrap();
+        let folder = own.parent().unwrap().parent().unwrap().join("sink-stack");
+        drop(std::fs::remove_dir_all(&folder));
+        Stack::start(Options::new(folder), &Silent).expect("the stack starts")
+    })
+}
+
+pub(crate) fn name() -> String {
+    format!("sink_test_{}", TESTS.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn settings(database: &str) -> ClickhouseSettings {
+    ClickhouseSettings {
+        url: stack().clickhouse_url(),
+        database: database.to_owned(),
+        user: stack().clickhouse_user().to_owned(),
+        password: Secret::new(""),
+    }
+}
+
+/// A database with everything that the sink needs.
+pub(crate) async fn migrated() -> Store {
+    let store = Store::new(&settings(&name()));
+    migrate::apply(&store).await.unwrap();
+    store
+}
+
+/// The rows of a query in which `{db}` stands for the database.
+pub(crate) async fn rows(store: &Store, sql: &str) -> Vec<Value> {
+    let sql = sql.replace("{db}", store.database());
+    store
+        .rows(&sql, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{sql}\n{error}"))
+}
+
+/// Waits until a query gives these rows, and tells what it gave otherwise.
+pub(crate) async fn until(store: &Store, sql: &str, expected: &[Value]) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let found = rows(store, sql).await;
+        if found == expected {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{sql}\n{found:?}\ninstead of\n{expected:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,307 @@
+//! What analysts see, compared with an example worked out by hand.
+
+use schemas::{Fulfilment, Kind, Reason, SetAside, Status, set_aside, topics::Topic};
+use serde_json::json;
+use sink::{
+    clickhouse::Store,
+    row::{self, Place, RowWriter},
+    table::Table,
+};
+
+use crate::{
+    examples::{at, event, full_order, headers, link, money, order},
+    stack::{migrated, rows},
+};
+
+const PLACE: Place<'_> = Place {
+    topic: "raw",
+    partition: 0,
+    offset: 1,
+};
+
+/// Rows of one block, each with its own time of loading.
+#[derive(Default)]
+struct Rows(RowWriter, Vec<u8>);
+
+impl Rows {
+    fn add(&mut self, loaded: i64, write: impl FnOnce(&mut RowWriter)) -> &mut Self {
+        write(&mut self.0);
+        let start = self.1.len();
+        self.1.extend_from_slice(self.0.bytes());
+        self.1[start..start + 8].copy_from_slice(&at(loaded).0.to_le_bytes());
+        self.0.clear();
+        self
+    }
+
+    async fn insert(&self, store: &Store, table: Table, token: &str) {
+        store
+            .insert(table.name(), table.columns(), token, &self.1)
+            .await
+            .unwrap();
+    }
+}
+
+fn aside(number: u32, reason: Reason, seconds: i64) -> SetAside {
+    let source = set_aside::Source {
+        topic: "raw",
+        partition: 0,
+        offset: 0,
+        appended_at: at(seconds),
+    };
+    let about = set_aside::About::receipt(&headers(number, seconds));
+    let why = set_aside::Why {
+        reason,
+        detail: "d".into(),
+    };
+    SetAside::new(set_aside::Stage::Normalizer, about, why, source)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_three_is_one_delivery_and_values_are_those_of_its_last_order() {
+    let store = migrated().await;
+    let mut a = link("A", Status::Replaced, 0, 0);
+    a.price = Some(money("9"));
+    a.external_order_id = Some("ext".into());
+    a.late_count = 1;
+    let b = link("B", Status::Replaced, 1, 300);
+    let mut c = link("C", Status::Delivered, 2, 600);
+    c.late_count = 2;
+    c.first_assigned_at = Some(at(630));
+    c.assigned_at = Some(at(660));
+    c.picked_up_at = Some(at(720));
+    c.delivered_at = Some(at(1000));
+    c.ended_at = Some(at(1000));
+    let mut takeaway = order("T", Status::Delivered);
+    takeaway.fulfilment = Some(Fulfilment::Takeaway);
+    let mut failed = order("F", Status::Failed);
+    failed.created_at = Some(at(0));
+
+    let mut orders = Rows::default();
+    // the first snapshot of C came before its links, and is redelivered after the newest
+    let stale = order("C", Status::Created);
+    c.revision = 5;
+    for snapshot in [&a, &b, &c, &stale, &takeaway, &failed, &full_order()] {
+        orders.add(0, |w| row::order::write(w, snapshot, PLACE));
+    }
+    orders.insert(&store, Table::Orders, "one").await;
+    orders
+        .insert(&store, Table::Orders, "the same under another token")
+        .await;
+
+    let found = rows(
+        &store,
+        "SELECT root_order_id, final_order_id, order_ids, order_count, external_order_id, status, \
+         is_final, toString(requested_at) AS requested, price_amount, total_seconds, assign_seconds, \
+         pickup_seconds, delivery_seconds, late_count FROM {db}.deliveries ORDER BY root_order_id",
+    )
+    .await;
+    let single = |id: &str| json!([id]);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(
+        found[0],
+        json!({
+            "root_order_id": "A", "final_order_id": "C", "order_ids": ["A", "B", "C"],
+            "order_count": 3, "external_order_id": "ext", "status": "DELIVERED", "is_final": true,
+            "requested": "2026-01-02 03:04:05.000000", "price_amount": null, "total_seconds": 1000,
+            "assign_seconds": 630, "pickup_seconds": 60, "delivery_seconds": 280, "late_count": 3,
+        })
+    );
+    assert_eq!(found[1]["order_ids"], single("F"));
+    assert_eq!(found[2]["price_amount"], 12.3);
+
+    let found = rows(&store, "SELECT * FROM {db}.provider_daily").await;
+    let expected = json!({
+        "tenant_id": "acme", "provider": "lalamove", "day": "2026-01-02", "deliveries": 3,
+        "delivered": 2, "partially_delivered": 0, "failed": 0, "returned": 0, "canceled": 0,
+        "rejected": 0, "expired": 0, "open": 1, "replaced": 1, "success_rate": 1,
+        "p50_assign_minutes": 5.5, "late_events": 3,
+    });
+    for (column, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[0][column], value, "{column}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_replaces_the_event_and_the_timeline_follows_event_time() {
+    let store = migrated().await;
+    let first = event(1, "A", Status::Assigning, 0);
+    let moved = event(2, "A", Status::PickedUp, 50);
+    let mut corrected = moved.clone();
+    corrected.revision = 1;
+    corrected.event.occurred_at = at(20);
+    let mut same_time = event(3, "A", Status::Delivered, 20);
+    same_time.late = true;
+    let mut balance = event(4, "A", Status::Unknown, 70);
+    balance.event.order_id = None;
+    balance.event.status = None;
+    balance.event.kind = Kind::BalanceChanged;
+    balance.event.balance = Some(money("100.5"));
+    balance.order_first_received_at = None;
+    let mut events = Rows::default();
+    for one in [&first, &corrected, &moved, &same_time, &balance] {
+        events.add(10, |w| row::event::write(w, one, PLACE));
+    }
+    events.insert(&store, Table::Events, "one").await;
+    events.insert(&store, Table::Events, "two").await;
+
+    let count = rows(
+        &store,
+        "SELECT count() AS n, countIf(order_id IS NULL) AS account FROM {db}.events",
+    )
+    .await;
+    assert_eq!(count, [json!({"n": 4, "account": 1})]);
+    let timeline = rows(
+        &store,
+        "SELECT position, status, seconds_since_previous AS since, revision FROM {db}.order_timeline \
+         WHERE tenant_id = 'acme' AND order_id = 'A' ORDER BY position",
+    )
+    .await;
+    let expected = [
+        json!({"position": 1, "status": "ASSIGNING", "since": null, "revision": 0}),
+        json!({"position": 2, "status": "PICKED_UP", "since": 20, "revision": 1}),
+        json!({"position": 3, "status": "DELIVERED", "since": 0, "revision": 0}),
+    ];
+    assert_eq!(timeline, expected);
+
+    let mut newest = Rows::default();
+    newest.add(0, |w| {
+        row::order::write(w, &link("A", Status::Replaced, 3, 0), PLACE)
+    });
+    newest.insert(&store, Table::Orders, "one").await;
+    let known = rows(
+        &store,
+        "SELECT DISTINCT order_id, root_order_id, generation, order_status FROM {db}.delivery_events ORDER BY 1",
+    )
+    .await;
+    assert_eq!(
+        known[0],
+        json!({"order_id": "A", "root_order_id": "A", "generation": 3, "order_status": "REPLACED"})
+    );
+    assert_eq!(known[1]["order_status"], json!(null));
+
+    let balances = rows(
+        &store,
+        "SELECT endpoint_id, balance_amount, balance_currency FROM {db}.balances",
+    )
+    .await;
+    assert_eq!(
+        balances,
+        [json!({"endpoint_id": "acme-hk", "balance_amount": 100.5, "balance_currency": "HKD"})]
+    );
+
+    let fresh = rows(
+        &store,
+        "SELECT sum(events) AS n, min(max_seconds) AS least FROM {db}.freshness",
+    )
+    .await;
+    // the corrected one is left out: its first row has given way already
+    assert_eq!(fresh, [json!({"n": 3, "least": -61})]);
+}
+
+/// Receipts 1 to 8: event; duplicate; set aside; set aside and replayed; two parts of which one is
+/// missing; nothing and settled; nothing and still in raw; event of a receipt that came twice.
+async fn accounts(store: &Store) {
+    let mut receipts = Rows::default();
+    for number in 1..=8 {
+        let offset = i64::from(number);
+        receipts.add(0, |w| {
+            row::receipt::write(
+                w,
+                &headers(number, 1),
+                Topic::Raw,
+                Place { offset, ..PLACE },
+            );
+        });
+    }
+    receipts.add(5, |w| {
+        row::receipt::write(w, &headers(8, 1), Topic::Raw, Place { offset: 9, ..PLACE })
+    });
+    receipts.insert(store, Table::Receipts, "one").await;
+    let mut events = Rows::default();
+    for number in [1, 4, 5, 8] {
+        let mut one = event(number, "A", Status::Created, 0);
+        one.event.parts = if number == 5 { 2 } else { 1 };
+        events.add(0, |w| row::event::write(w, &one, PLACE));
+    }
+    events.insert(store, Table::Events, "one").await;
+    let mut asides = Rows::default();
+    for (number, reason) in [
+        (2, Reason::Duplicate),
+        (3, Reason::Malformed),
+        (4, Reason::SignatureFailed),
+    ] {
+        asides.add(0, |w| {
+            row::set_aside::write(w, &aside(number, reason, 1), PLACE)
+        });
+    }
+    asides.insert(store, Table::SetAside, "one").await;
+    let frontier = format!(
+        "INSERT INTO {} VALUES ('settled', 'raw', 0, 7, now64(6)), ('normalizer', 'raw', 0, 7, now64(6))",
+        store.table("frontiers_log")
+    );
+    store.execute(&frontier).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_receipt_is_accounted_for_or_named() {
+    let store = migrated().await;
+    accounts(&store).await;
+    let missing = rows(
+        &store,
+        "SELECT toUInt8(substring(receipt_id, 36)) AS receipt, parts, outcomes, state, last_seen, provider \
+         FROM {db}.unaccounted ORDER BY receipt",
+    )
+    .await;
+    let expected = |receipt: u8, parts: u8, outcomes: u8, state: &str, seen: &str| {
+        json!({
+            "receipt": receipt, "parts": parts, "outcomes": outcomes, "state": state,
+            "last_seen": seen, "provider": "lalamove",
+        })
+    };
+    assert_eq!(
+        missing,
+        [
+            expected(5, 2, 1, "lost", "canonical"),
+            expected(6, 1, 0, "lost", "normalizer"),
+            expected(7, 1, 0, "waiting", "raw"),
+        ]
+    );
+    let complete = rows(
+        &store,
+        "SELECT tenant_id, provider, received, in_events, set_aside, duplicates, pending, unaccounted \
+         FROM {db}.completeness",
+    )
+    .await;
+    assert_eq!(
+        complete,
+        [json!({
+            "tenant_id": "acme", "provider": "lalamove", "received": 9, "in_events": 4,
+            "set_aside": 1, "duplicates": 1, "pending": 0, "unaccounted": 3,
+        })]
+    );
+    let resolved = rows(
+        &store,
+        "SELECT reason, resolved_at IS NOT NULL AS yes FROM {db}.set_aside ORDER BY reason",
+    )
+    .await;
+    let row = |reason: &str, yes: u8| json!({"reason": reason, "yes": yes});
+    assert_eq!(
+        resolved,
+        [
+            row("DUPLICATE", 0),
+            row("MALFORMED", 0),
+            row("SIGNATURE_FAILED", 1)
+        ]
+    );
+    let twice = rows(&store, "SELECT count() AS n FROM {db}.receipts").await;
+    assert_eq!(twice, [json!({"n": 8})]);
+    let secrets = rows(
+        &store,
+        "SELECT secret_id, verified, toString(day) AS day FROM {db}.secret_use",
+    )
+    .await;
+    assert_eq!(
+        secrets,
+        [json!({"secret_id": "2026-01", "verified": 8, "day": "2026-01-02"})]
+    );
+}
