@@ -3,7 +3,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo up bench golden ci clean
+.PHONY: help build check test demo up bench chaos golden ci clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ up: build ## Kafka, registry, ClickHouse and the four services on loopback, unti
 
 bench: ## pure paths beside their floors (Criterion)
 	$(CARGO) bench -p normalizer -p enricher
+
+chaos: build ## kills of services, Kafka and ClickHouse under load, with an oracle; ARGS="SEED ORDERS"
+	$(CARGO) run --quiet -p pipeline-tests --example chaos -- $(ARGS)
 
 golden: ## rewrite the golden files; read the difference before committing
 	UPDATE_GOLDEN=1 $(CARGO) test -p normalizer golden

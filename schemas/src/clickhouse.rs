@@ -11,8 +11,13 @@ use sha2::{Digest, Sha256};
 pub const DATABASE: &str = "{database}";
 
 /// The tables that the sink loads; each has its own insert deduplication.
-pub const TABLES: [&str; 5] =
-    ["events_log", "orders_log", "receipts_log", "set_aside_log", "frontiers_log"];
+pub const TABLES: [&str; 5] = [
+    "events_log",
+    "orders_log",
+    "receipts_log",
+    "set_aside_log",
+    "frontiers_log",
+];
 
 /// One numbered file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +57,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "frontiers_log",
         sql: include_str!("../clickhouse/005_frontiers_log.sql"),
     },
-    Migration { version: 6, name: "records", sql: include_str!("../clickhouse/006_records.sql") },
+    Migration {
+        version: 6,
+        name: "records",
+        sql: include_str!("../clickhouse/006_records.sql"),
+    },
     Migration {
         version: 7,
         name: "deliveries",
@@ -132,7 +141,11 @@ mod tests {
     #[test]
     fn every_statement_may_run_twice_names_the_database_and_ends() {
         for migration in MIGRATIONS {
-            assert!(migration.sql.trim_end().ends_with(';'), "{}", migration.name);
+            assert!(
+                migration.sql.trim_end().ends_with(';'),
+                "{}",
+                migration.name
+            );
             let statements = migration.statements("a`b");
             assert!(!statements.is_empty());
             for statement in statements {
@@ -149,7 +162,10 @@ mod tests {
         for migration in MIGRATIONS {
             for statement in migration.statements("w") {
                 if statement.contains("CREATE OR REPLACE VIEW") {
-                    assert!(statement.contains("\nSQL SECURITY INVOKER\n"), "{statement}");
+                    assert!(
+                        statement.contains("\nSQL SECURITY INVOKER\n"),
+                        "{statement}"
+                    );
                 }
                 assert!(!statement.contains("DEFINER"), "{statement}");
             }
@@ -174,10 +190,15 @@ mod tests {
     /// The words and numbers of the two `transform` calls in the timeline, in order.
     fn ranks() -> Vec<(String, u8)> {
         let sql = MIGRATIONS[7].sql;
-        let lists: Vec<&str> =
-            sql.split('[').skip(1).filter_map(|rest| rest.split(']').next()).collect();
+        let lists: Vec<&str> = sql
+            .split('[')
+            .skip(1)
+            .filter_map(|rest| rest.split(']').next())
+            .collect();
         let items = |list: &str| -> Vec<String> {
-            list.split(',').map(|item| item.trim().trim_matches('\'').to_owned()).collect()
+            list.split(',')
+                .map(|item| item.trim().trim_matches('\'').to_owned())
+                .collect()
         };
         lists
             .chunks(2)

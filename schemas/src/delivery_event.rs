@@ -134,7 +134,10 @@ pub struct Proof {
 
 /// One event in canonical form (CONTRACT §6).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the Avro file and CONTRACT give each field's meaning")]
+#[allow(
+    missing_docs,
+    reason = "the Avro file and CONTRACT give each field's meaning"
+)]
 pub struct DeliveryEvent {
     pub event_id: EventId,
     pub receipt_id: ReceiptId,

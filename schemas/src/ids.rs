@@ -117,7 +117,9 @@ impl fmt::Display for ReceiptId {
 impl FromStr for ReceiptId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        uuid::Uuid::parse_str(text).map(Self).map_err(|_| InvalidId::Form)
+        uuid::Uuid::parse_str(text)
+            .map(Self)
+            .map_err(|_| InvalidId::Form)
     }
 }
 
@@ -231,11 +233,12 @@ impl fmt::Display for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
         let escaped = |f: &mut fmt::Formatter<'_>, text: &str| {
-            text.split_inclusive(|c: char| !c.is_ascii()).try_for_each(|run| {
-                let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
-                write!(f, "{}", utf8_percent_encode(ascii, KEY_PART))?;
-                f.write_str(run.get(ascii.len()..).unwrap_or_default())
-            })
+            text.split_inclusive(|c: char| !c.is_ascii())
+                .try_for_each(|run| {
+                    let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
+                    write!(f, "{}", utf8_percent_encode(ascii, KEY_PART))?;
+                    f.write_str(run.get(ascii.len()..).unwrap_or_default())
+                })
         };
         escaped(f, self.tenant.as_str())?;
         write!(f, "/{}/", self.provider)?;
@@ -259,7 +262,10 @@ impl FromStr for OrderKey {
             return Err(InvalidId::Form);
         };
         let plain = |part: &str| {
-            percent_decode_str(part).decode_utf8().map(String::from).map_err(|_| InvalidId::Form)
+            percent_decode_str(part)
+                .decode_utf8()
+                .map(String::from)
+                .map_err(|_| InvalidId::Form)
         };
         Ok(Self {
             tenant: TenantId::new(plain(tenant)?)?,
@@ -295,7 +301,10 @@ mod tests {
 
     #[test]
     fn fields_that_only_differ_in_where_they_split_give_different_event_ids() {
-        assert_ne!(EventId::of([b"ab".as_slice(), b"c"]), EventId::of([b"a".as_slice(), b"bc"]));
+        assert_ne!(
+            EventId::of([b"ab".as_slice(), b"c"]),
+            EventId::of([b"a".as_slice(), b"bc"])
+        );
     }
 
     #[test]

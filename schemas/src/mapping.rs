@@ -83,7 +83,13 @@ pub enum MappingError {
     },
 }
 
-type RowKey = (Provider, Option<String>, Option<String>, Option<String>, Option<String>);
+type RowKey = (
+    Provider,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
 
 /// All rows; the most specific one that fits wins.
 #[derive(Clone, Debug)]
@@ -123,7 +129,10 @@ impl Mapping {
         let mut rows = keyed(base.row)?;
         if let Some(text) = extra {
             let digest = Sha256::digest(text.as_bytes());
-            version = format!("{version}+{}", hex::encode(digest.get(..4).unwrap_or_default()));
+            version = format!(
+                "{version}+{}",
+                hex::encode(digest.get(..4).unwrap_or_default())
+            );
             rows.extend(keyed(file(text)?.row)?);
         }
         let mut by_provider: HashMap<Provider, Vec<(Row, Meaning)>> = HashMap::new();
@@ -133,7 +142,10 @@ impl Mapping {
         for rows in by_provider.values_mut() {
             rows.sort_by_key(|(row, _)| std::cmp::Reverse(specificity(row)));
         }
-        Ok(Self { rows: by_provider, version })
+        Ok(Self {
+            rows: by_provider,
+            version,
+        })
     }
 
     /// Version of the embedded file and hash of any extra rows.
@@ -163,9 +175,21 @@ impl Mapping {
 
 /// More columns named wins; among equals the later column (the status words) wins.
 fn specificity(row: &Row) -> (usize, u8) {
-    let named = [&row.service, &row.event_type, &row.provider_status, &row.sub_status];
-    let weight = named.iter().enumerate().map(|(i, c)| u8::from(c.is_some()) << i).sum();
-    (named.iter().filter(|column| column.is_some()).count(), weight)
+    let named = [
+        &row.service,
+        &row.event_type,
+        &row.provider_status,
+        &row.sub_status,
+    ];
+    let weight = named
+        .iter()
+        .enumerate()
+        .map(|(i, c)| u8::from(c.is_some()) << i)
+        .sum();
+    (
+        named.iter().filter(|column| column.is_some()).count(),
+        weight,
+    )
 }
 
 fn keyed(rows: Vec<Row>) -> Result<HashMap<RowKey, (Row, Meaning)>, MappingError> {
@@ -190,11 +214,13 @@ fn keyed(rows: Vec<Row>) -> Result<HashMap<RowKey, (Row, Meaning)>, MappingError
 fn meaning(row: &Row, number: usize) -> Result<Meaning, MappingError> {
     let status = |word: &Option<String>| match word {
         None => Ok(None),
-        Some(word) => Status::parse(word).map(Some).ok_or_else(|| MappingError::Word {
-            row: number,
-            word: word.clone(),
-            what: "status",
-        }),
+        Some(word) => Status::parse(word)
+            .map(Some)
+            .ok_or_else(|| MappingError::Word {
+                row: number,
+                word: word.clone(),
+                what: "status",
+            }),
     };
     Ok(Meaning {
         kind: Kind::parse(&row.kind).ok_or_else(|| MappingError::Word {
@@ -235,11 +261,27 @@ mod tests {
 
     #[test]
     fn the_most_specific_row_wins_and_extra_rows_replace_and_change_the_version() {
-        let words = Words { event_type: "A", provider_status: Some("DONE"), ..Words::default() };
+        let words = Words {
+            event_type: "A",
+            provider_status: Some("DONE"),
+            ..Words::default()
+        };
         let base = Mapping::parse(BASE, None).unwrap();
         let found = base.find(Provider::Lalamove, words).unwrap();
-        assert_eq!((found.status, found.is_final), (Some(Status::Delivered), true));
-        assert_eq!(base.find(Provider::Lalamove, Words { event_type: "B", ..words }), None);
+        assert_eq!(
+            (found.status, found.is_final),
+            (Some(Status::Delivered), true)
+        );
+        assert_eq!(
+            base.find(
+                Provider::Lalamove,
+                Words {
+                    event_type: "B",
+                    ..words
+                }
+            ),
+            None
+        );
         let extra = BASE.replace("DELIVERED", "FAILED");
         let over = Mapping::parse(BASE, Some(&extra)).unwrap();
         let found = over.find(Provider::Lalamove, words).unwrap();

@@ -43,9 +43,12 @@ impl Money {
         if fraction.len() > 18 {
             return Err(InvalidAmount::TooLong);
         }
-        let amount = whole.bytes().chain(fraction.bytes()).try_fold(0_i64, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-        });
+        let amount = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .try_fold(0_i64, |sum, digit| {
+                sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+            });
         let amount = amount.ok_or(InvalidAmount::TooLong)?;
         Ok(Self {
             amount: if negative { -amount } else { amount },
@@ -74,7 +77,11 @@ mod tests {
     #[test]
     fn decimals_keep_the_digits_that_the_carrier_wrote() {
         let check = |text: &str, expected: Result<(i64, i32), InvalidAmount>| {
-            assert_eq!(Money::parse(text, "HKD").map(|m| (m.amount, m.scale)), expected, "{text}");
+            assert_eq!(
+                Money::parse(text, "HKD").map(|m| (m.amount, m.scale)),
+                expected,
+                "{text}"
+            );
         };
         check("123", Ok((123, 0)));
         check("12.30", Ok((1230, 2)));

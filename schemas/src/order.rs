@@ -12,7 +12,10 @@ use crate::{
 
 /// A snapshot (CONTRACT §6). Of two, the one with the higher `revision` is the newer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the Avro file and CONTRACT give each field's meaning")]
+#[allow(
+    missing_docs,
+    reason = "the Avro file and CONTRACT give each field's meaning"
+)]
 pub struct Order {
     pub tenant_id: TenantId,
     pub provider: Provider,

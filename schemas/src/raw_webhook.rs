@@ -72,7 +72,10 @@ impl RawHeaders {
             ("pii".into(), self.pii.as_str().into()),
             ("body-sha256".into(), self.body_sha256.as_str().into()),
             ("body-bytes".into(), self.body_bytes.to_string().into()),
-            ("spooled".into(), if self.spooled { "true" } else { "false" }.into()),
+            (
+                "spooled".into(),
+                if self.spooled { "true" } else { "false" }.into(),
+            ),
         ];
         let optional = [
             ("signature-scheme", &self.signature_scheme),
@@ -146,7 +149,10 @@ struct Found<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Found<'a> {
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| *value)
     }
 
     fn owned(&self, name: &str) -> Option<String> {
@@ -205,13 +211,22 @@ mod tests {
     #[test]
     fn a_missing_or_broken_header_is_named() {
         let headers = headers();
-        let without: Vec<_> =
-            headers.to_pairs().into_iter().filter(|(name, _)| name != "tenant").collect();
+        let without: Vec<_> = headers
+            .to_pairs()
+            .into_iter()
+            .filter(|(name, _)| name != "tenant")
+            .collect();
         assert_eq!(read(&without), Err(InvalidHeader::Missing("tenant")));
         let broken: Vec<_> = headers
             .to_pairs()
             .into_iter()
-            .map(|(n, v)| if n == "verdict" { (n, "maybe".into()) } else { (n, v) })
+            .map(|(n, v)| {
+                if n == "verdict" {
+                    (n, "maybe".into())
+                } else {
+                    (n, v)
+                }
+            })
             .collect();
         assert_eq!(read(&broken), Err(InvalidHeader::Form("verdict")));
     }

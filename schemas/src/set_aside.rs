@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    event_time::Micros,
-    ids::EventId,
-    symbols::Reason,
-};
+use crate::{event_time::Micros, ids::EventId, symbols::Reason};
 
 /// Which stage set something aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +30,10 @@ impl Stage {
 /// One outcome (CONTRACT §6). Tenant, provider and endpoint are plain text here, because what is set
 /// aside may be a record in which they do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the Avro file and CONTRACT give each field's meaning")]
+#[allow(
+    missing_docs,
+    reason = "the Avro file and CONTRACT give each field's meaning"
+)]
 pub struct SetAside {
     /// A function of receipt, part, stage and event: the same outcome has the same id.
     pub set_aside_id: EventId,
@@ -154,7 +153,10 @@ impl SetAside {
     #[must_use]
     pub fn new(stage: Stage, about: About, why: Why, source: Source<'_>) -> Self {
         let part = about.part.to_be_bytes();
-        let event = about.event_id.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let event = about
+            .event_id
+            .map(|id| id.as_bytes().to_vec())
+            .unwrap_or_default();
         Self {
             set_aside_id: EventId::of([
                 about.receipt_id.as_bytes(),
@@ -199,4 +201,3 @@ const fn replayable(reason: Reason) -> bool {
         Reason::Duplicate | Reason::Expired => false,
     }
 }
-

@@ -1,8 +1,10 @@
 //! What the tiers above unit level share: one real Kafka, registry and ClickHouse per test run, and
 //! for each test its own topics, groups, database, tenants file and service processes.
 
+pub mod checks;
 pub mod children;
 pub mod lalamove;
+pub mod model;
 pub mod pipeline;
 pub mod stack;
 pub mod store;

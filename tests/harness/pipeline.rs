@@ -244,6 +244,26 @@ impl Pipeline {
         )
     }
 
+    /// Posts as a carrier that comes again until it is told 200; returns the receipt id.
+    pub async fn post_until_taken(&self, webhook: &Webhook) -> String {
+        let path = format!("/hooks/{TOKEN}");
+        let url = format!("http://{}{path}", self.ingest);
+        let body = webhook.body(API_KEY, SECRET, &path);
+        wait::until("the webhook is taken", || async {
+            let answer = self.http.post(&url).body(body.clone()).send().await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            if answer.status().as_u16() != 200 {
+                return Err(format!("answered {}", answer.status()));
+            }
+            let answer: Value = answer.json().await.map_err(|error| error.to_string())?;
+            answer["receipt_id"]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| "no receipt".into())
+        })
+        .await
+    }
+
     /// Posts a webhook signed as the carrier would; returns the receipt id.
     pub async fn post(&self, webhook: &Webhook) -> String {
         let path = format!("/hooks/{TOKEN}");

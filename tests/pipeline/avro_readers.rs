@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pipeline_tests::{Pipeline, stack};
+use pipeline_tests::{Pipeline, model::History, stack};
 use rdkafka::{
     ClientConfig, Message,
     consumer::{BaseConsumer, Consumer},
 };
-
-use crate::model::History;
 
 /// Reads a topic read_committed until `count` values were seen.
 fn values(pipeline: &Pipeline, topic: &str, count: usize) -> Vec<Vec<u8>> {

@@ -2,12 +2,9 @@
 
 use pipeline_tests::{
     Pipeline, Service, Webhook,
-    pipeline::{API_KEY, REQUIRED_TOKEN, SECRET, TOKEN},
-};
-
-use crate::{
-    deliveries::everything_is_accounted_for,
+    checks::everything_is_accounted_for,
     model::{History, START},
+    pipeline::{API_KEY, REQUIRED_TOKEN, SECRET, TOKEN},
 };
 
 /// A body whose `data` is these bytes, rightly signed.

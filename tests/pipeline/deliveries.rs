@@ -1,9 +1,11 @@
 //! What an analyst sees after ordinary and disorderly days.
 
-use pipeline_tests::{Pipeline, Webhook, wait};
+use pipeline_tests::{
+    Pipeline, Webhook,
+    checks::{every_order_ends_as_told, everything_is_accounted_for, no_sequence_has_a_gap},
+    model::{History, START, shuffled_with_duplicates},
+};
 use serde_json::{Value, json};
-
-use crate::model::{History, START, shuffled_with_duplicates};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_reported_in_order_becomes_one_delivery_with_its_timeline() {
@@ -68,8 +70,7 @@ async fn shuffled_and_repeated_webhooks_give_each_order_its_one_true_end() {
             i64::try_from(duplicates).unwrap(),
         )
         .await;
-    let gaps = "SELECT count() FROM (SELECT order_id, max(sequence) AS last, count() AS events, uniqExact(sequence) AS distinct FROM events GROUP BY order_id HAVING last != events OR distinct != events)";
-    assert_eq!(pipeline.store.count(gaps).await, Ok(0));
+    no_sequence_has_a_gap(&pipeline).await;
     everything_is_accounted_for(&pipeline, webhooks.len()).await;
 }
 
@@ -133,64 +134,4 @@ async fn a_chain_of_replaced_orders_is_one_delivery_even_when_the_links_come_fir
         })]
     );
     everything_is_accounted_for(&pipeline, 11).await;
-}
-
-/// Statuses in `orders` and `deliveries` are those of the model.
-pub(crate) async fn every_order_ends_as_told(pipeline: &Pipeline, histories: &[History]) {
-    let mut expected: Vec<Value> = histories
-        .iter()
-        .map(|h| json!({"order_id": h.order, "status": h.status, "version": h.webhooks.len()}))
-        .collect();
-    expected.sort_by_key(|row| row["order_id"].as_str().unwrap().to_owned());
-    wait::until("every order ends as told", || async {
-        let found = pipeline
-            .store
-            .rows("SELECT order_id, status, version FROM orders ORDER BY order_id")
-            .await?;
-        if found == expected {
-            return Ok(());
-        }
-        let odd = found
-            .iter()
-            .zip(&expected)
-            .find(|(found, expected)| found != expected);
-        Err(format!(
-            "{} orders of {}; first that differs: {odd:?}",
-            found.len(),
-            expected.len()
-        ))
-    })
-    .await;
-    assert_eq!(
-        pipeline.store.count("SELECT count() FROM deliveries").await,
-        Ok(i64::try_from(histories.len()).unwrap())
-    );
-}
-
-/// Every webhook has its receipt, every receipt all its outcomes, and no row stands twice.
-pub(crate) async fn everything_is_accounted_for(pipeline: &Pipeline, webhooks: usize) {
-    pipeline
-        .wait_count(
-            "SELECT count() FROM receipts",
-            i64::try_from(webhooks).unwrap(),
-        )
-        .await;
-    let missing = "SELECT count() FROM (SELECT toString(receipt_id) AS id FROM receipts WHERE id NOT IN (SELECT toString(receipt_id) FROM events) AND id NOT IN (SELECT toString(receipt_id) FROM set_aside))";
-    pipeline.wait_count(missing, 0).await;
-    assert_eq!(
-        pipeline
-            .store
-            .count("SELECT count() FROM unaccounted")
-            .await,
-        Ok(0)
-    );
-    for view in ["events", "receipts"] {
-        let id = if view == "events" {
-            "event_id"
-        } else {
-            "receipt_id"
-        };
-        let twice = format!("SELECT count() - uniqExact({id}) FROM {view}");
-        assert_eq!(pipeline.store.count(&twice).await, Ok(0), "{view}");
-    }
 }

@@ -4,5 +4,4 @@ mod avro_readers;
 mod bad_input;
 mod crashes;
 mod deliveries;
-mod model;
 mod shutdown;

@@ -1,9 +1,8 @@
 //! SIGTERM: drain, commit, exit 0.
 
-use pipeline_tests::{Pipeline, Service};
-
-use crate::{
-    deliveries::{every_order_ends_as_told, everything_is_accounted_for},
+use pipeline_tests::{
+    Pipeline, Service,
+    checks::{every_order_ends_as_told, everything_is_accounted_for},
     model::History,
 };
 

@@ -1,16 +1,16 @@
 //! What must come out, worked out apart from the product: histories and their expected ends.
 
-use pipeline_tests::Webhook;
+use crate::Webhook;
 
 /// A carrier's clock in 2022: before the receipt, whatever our own clock says.
-pub(crate) const START: i64 = 1_650_500_000;
+pub const START: i64 = 1_650_500_000;
 
 /// The life of one order: seconds after its start, status before, status.
 #[derive(Clone, Debug)]
-pub(crate) struct History {
-    pub(crate) order: String,
-    pub(crate) webhooks: Vec<Webhook>,
-    pub(crate) status: &'static str,
+pub struct History {
+    pub order: String,
+    pub webhooks: Vec<Webhook>,
+    pub status: &'static str,
 }
 
 const HAPPY: [(i64, &str, &str); 4] = [
@@ -33,12 +33,12 @@ impl History {
         }
     }
 
-    pub(crate) fn delivered(number: usize) -> Self {
+    pub fn delivered(number: usize) -> Self {
         Self::of(format!("10000000{number:04}"), &HAPPY, "DELIVERED")
     }
 
     /// A driver drops the job, another takes it.
-    pub(crate) fn delivered_by_a_second_driver(number: usize) -> Self {
+    pub fn delivered_by_a_second_driver(number: usize) -> Self {
         let steps = [
             (0, "", "ASSIGNING_DRIVER"),
             (10, "ASSIGNING_DRIVER", "ON_GOING"),
@@ -50,7 +50,7 @@ impl History {
         Self::of(format!("20000000{number:04}"), &steps, "DELIVERED")
     }
 
-    pub(crate) fn expired(number: usize) -> Self {
+    pub fn expired(number: usize) -> Self {
         let steps = [
             (0, "", "ASSIGNING_DRIVER"),
             (7200, "ASSIGNING_DRIVER", "EXPIRED"),
@@ -59,7 +59,7 @@ impl History {
     }
 
     /// A mix, numbered so that no two share an order.
-    pub(crate) fn mixed(count: usize) -> Vec<Self> {
+    pub fn mixed(count: usize) -> Vec<Self> {
         (0..count)
             .map(|number| match number % 3 {
                 0 => Self::delivered(number),
@@ -71,7 +71,7 @@ impl History {
 }
 
 /// All webhooks of the histories in an order that a seed decides, some of them twice.
-pub(crate) fn shuffled_with_duplicates(histories: &[History], seed: u64) -> Vec<Webhook> {
+pub fn shuffled_with_duplicates(histories: &[History], seed: u64) -> Vec<Webhook> {
     let mut random = Random(seed);
     let mut all: Vec<Webhook> = histories.iter().flat_map(|h| h.webhooks.clone()).collect();
     let twice: Vec<Webhook> = all
@@ -87,7 +87,8 @@ pub(crate) fn shuffled_with_duplicates(histories: &[History], seed: u64) -> Vec<
 }
 
 /// SplitMix64: the same seed gives the same run everywhere.
-pub(crate) struct Random(pub(crate) u64);
+#[derive(Debug)]
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -98,7 +99,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit as u64).expect("below the limit")
     }
 }
