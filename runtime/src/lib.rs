@@ -17,4 +17,5 @@ pub mod tasks;
 pub mod backoff;
 pub mod clock;
 
+pub mod blobs;
 pub mod kafka;
