@@ -108,3 +108,16 @@ pub fn assigned_consumer_config(settings: &KafkaSettings, group: &str) -> Client
         .set("queued.max.messages.kbytes", "16384");
     config
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_managed_kafka_asks_for_is_compiled_in() {
+        let config = rdkafka::ClientConfig::new().create_native_config().unwrap();
+        let features = config.get("builtin.features").unwrap();
+        let has = |wanted: &str| features.split(',').any(|feature| feature == wanted);
+        for wanted in ["ssl", "sasl_plain", "sasl_scram", "zstd", "lz4", "gzip", "snappy"] {
+            assert!(has(wanted), "{wanted} is missing of {features}");
+        }
+    }
+}
