@@ -88,8 +88,10 @@ impl Drop for Permit {
 pub struct Limits {
     /// Over it: 413.
     pub bytes_max: usize,
-    /// Over it: 413 for want of a blob store.
+    /// Over it a record holds no body: it needs a blob store.
     pub record_bytes_max: usize,
+    /// Without one: 413.
+    pub has_blobs: bool,
     /// For the whole body; over it: 408.
     pub within: Duration,
 }
@@ -102,7 +104,7 @@ impl Limits {
     pub const fn admit(&self, bytes: usize) -> Result<(), Outcome> {
         if bytes > self.bytes_max {
             Err(Outcome::TooLarge)
-        } else if bytes > self.record_bytes_max {
+        } else if bytes > self.record_bytes_max && !self.has_blobs {
             Err(Outcome::NeedsBlobs)
         } else {
             Ok(())

@@ -33,7 +33,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::Server};
 use anyhow::Context as _;
-use runtime::service::Context;
+use runtime::{blobs::Blobs, service::Context};
 use schemas::topics::Topic;
 
 use crate::{
@@ -70,15 +70,22 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         settings.http.durable_within(),
         context.health.part("kafka"),
     )?;
+    let blobs = match settings.blobs.url.as_str() {
+        "" => None,
+        url => Some(Blobs::open(url)?),
+    };
     let service = Arc::new(Service {
         tenants: Arc::clone(&tenants),
         log: Arc::new(log.clone()),
+        privacy_key: settings.privacy.key.clone(),
         in_flight: InFlight::new(settings.http.in_flight_bytes_max),
         limits: Limits {
             bytes_max: settings.http.body_bytes_max,
             record_bytes_max: RECORD_BYTES_MAX,
+            has_blobs: blobs.is_some(),
             within: settings.http.body_within(),
         },
+        blobs,
         durable_within: settings.http.durable_within() + CONFIRMATION_SLACK,
         clock: Arc::clone(&context.clock),
         metrics: Arc::clone(&metrics),

@@ -83,7 +83,7 @@ impl Metrics {
             .collect();
         let signatures = counters(SIGNATURES, &["provider", "scheme"])?;
         for provider in Provider::ALL {
-            for scheme in providers::schemes(*provider).unwrap_or_default() {
+            for scheme in providers::schemes(*provider) {
                 signatures
                     .with_label_values(&[provider.as_str(), scheme])
                     .inc_by(0);

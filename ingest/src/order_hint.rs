@@ -3,6 +3,8 @@
 
 /// How far into a body to look: ids stand near the front, and proof images don't matter here.
 const SCANNED_BYTES_MAX: usize = 16 * 1024;
+/// The same in a body in which each of them may be written as three.
+pub(crate) const HEAD_BYTES_MAX: usize = 3 * SCANNED_BYTES_MAX;
 /// No carrier's id is longer.
 const ID_BYTES_MAX: usize = 64;
 

@@ -29,13 +29,13 @@ pub enum Outcome {
     Slow,
     /// The body is over the limit.
     TooLarge,
-    /// The body is over what a record of the raw topic holds.
+    /// The body is over what a record of the raw topic holds, and there is no blob store.
     NeedsBlobs,
     /// The body is compressed.
     Encoded,
     /// Too many bytes are held already.
     Busy,
-    /// Kafka did not confirm it.
+    /// Kafka, or the blob store, did not confirm it.
     NotDurable,
     /// Nobody is known yet.
     NoTenants,
@@ -144,7 +144,7 @@ impl Outcome {
             Self::Refused => refuse(
                 401,
                 "Signature missing or wrong",
-                "Sign the body with a secret that is registered for this address.",
+                "Sign with a secret that is registered for this address, or send its header.",
             ),
             Self::UnknownToken => refuse(
                 404,
@@ -167,7 +167,7 @@ impl Outcome {
             Self::NeedsBlobs => refuse(
                 413,
                 "Body too large",
-                "Bodies over 900 kB need a blob store (blobs.url), which this version can't write to.",
+                "Bodies over 900 kB need a blob store (blobs.url), and none is set.",
             ),
             Self::Encoded => refuse(
                 415,

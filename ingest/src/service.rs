@@ -15,7 +15,11 @@ use actix_web::{
     web,
 };
 use bytes::Bytes;
-use runtime::clock::SharedClock;
+use runtime::{
+    blobs::{self, Blobs},
+    clock::SharedClock,
+    settings::Secret,
+};
 use schemas::{Assurance, Micros, Provider, ReceiptId, Verdict, raw_webhook::RawHeaders};
 use sha2::{Digest, Sha256};
 
@@ -24,10 +28,13 @@ use crate::{
     metrics::Metrics,
     order_hint,
     outcome::{Disposition, Outcome},
-    providers::{Unverified, Verified},
-    raw_log::{RawLog, Record},
+    providers::{
+        self, Unverified, Verified,
+        presented::{DigestKey, Header},
+    },
+    raw_log::{RawLog, Record, Refused},
     reply,
-    tenants::{Address, Current, Endpoint, Verification},
+    tenants::{Address, Current, Endpoint, SignedAddress, Verification},
 };
 
 /// A worker serves many requests on one thread; hashing more than this would hold them up.
@@ -41,6 +48,10 @@ pub struct Service {
     pub tenants: Arc<Current>,
     /// Where they become safe.
     pub log: Arc<dyn RawLog>,
+    /// Where bodies that no record holds become safe.
+    pub blobs: Option<Blobs>,
+    /// Behind the digests that stand for credentials.
+    pub privacy_key: Secret,
     /// Room for requests.
     pub in_flight: InFlight,
     /// Size and time of a body.
@@ -55,7 +66,13 @@ pub struct Service {
     pub stopping: AtomicBool,
 }
 
-/// What a webhook's bytes say, before any is believed.
+/// What a webhook came with beside its body.
+struct Came {
+    address: Arc<SignedAddress>,
+    headers: Vec<Header>,
+}
+
+/// What a webhook says, before any of it is believed.
 struct Judged {
     outcome: Outcome,
     verdict: Verdict,
@@ -80,14 +97,21 @@ impl Service {
             Err(outcome) => outcome,
             Ok((body, _permit)) if body::is_probe(&body) => Outcome::Probe,
             Ok((body, _permit)) => {
-                let judged = judge(&address, request.path(), body.clone()).await;
+                let came = Arc::new(came(request, &address));
+                let judged = judge(&address.endpoint, Arc::clone(&came), body.clone()).await;
                 self.count(&address.endpoint, &judged);
                 match judged.outcome.disposition() {
                     Disposition::Done => {
                         let receipt = (receipt_id, received_at);
-                        let headers = headers(request, &address.endpoint, receipt, &judged);
-                        self.store(&headers, &body, &address.endpoint, judged.outcome)
-                            .await
+                        let mut headers = headers(request, &address.endpoint, receipt, &judged);
+                        headers.http = self.kept(&address.endpoint, &came.headers, &headers);
+                        match self.store(headers, body, &address.endpoint).await {
+                            Ok(()) => judged.outcome,
+                            Err(why) => {
+                                tracing::debug!(%why, "webhook not stored");
+                                Outcome::NotDurable
+                            }
+                        }
                     }
                     Disposition::Retry(_) | Disposition::Refuse(_) => judged.outcome,
                 }
@@ -178,39 +202,70 @@ impl Service {
         }
     }
 
-    /// Hands the webhook over and waits until it is safe: only then is `outcome` what happened.
+    /// The headers of a carrier's proof, in the form in which they may be kept.
+    fn kept(
+        &self,
+        endpoint: &Endpoint,
+        came: &[Header],
+        record: &RawHeaders,
+    ) -> Vec<(String, String)> {
+        if came.is_empty() {
+            return Vec::new();
+        }
+        let key = DigestKey::new(&self.privacy_key, &endpoint.tenant.id);
+        let kept = |header: &Header| header.kept(record.assurance, &key);
+        came.iter().filter_map(kept).collect()
+    }
+
+    /// Puts the webhook where it is safe, and waits until it is.
     async fn store(
         &self,
-        headers: &RawHeaders,
-        body: &[u8],
+        headers: RawHeaders,
+        body: Bytes,
         endpoint: &Endpoint,
-        outcome: Outcome,
-    ) -> Outcome {
-        let since = Instant::now();
-        let order = order_hint::find(body, endpoint.verifier.order_fields());
-        let beside = order.unwrap_or(headers.receipt_id.as_bytes());
-        let confirmation = match self.log.append(&Record {
-            headers,
-            body,
-            beside,
-        }) {
-            Ok(confirmation) => confirmation,
-            Err(why) => {
-                tracing::debug!(%why, "webhook not taken");
-                return Outcome::NotDurable;
-            }
-        };
-        match tokio::time::timeout(self.durable_within, confirmation).await {
-            Ok(Ok(Ok(()))) => {
-                self.metrics.durable(since.elapsed());
-                outcome
-            }
-            Ok(Ok(Err(why))) => {
-                tracing::debug!(%why, "webhook not stored");
-                Outcome::NotDurable
-            }
-            Ok(Err(_)) | Err(_) => Outcome::NotDurable,
+    ) -> Result<(), Refused> {
+        let late = || Refused::Failed("not confirmed in time".into());
+        tokio::time::timeout(self.durable_within, self.durable(headers, body, endpoint))
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn durable(
+        &self,
+        mut headers: RawHeaders,
+        body: Bytes,
+        endpoint: &Endpoint,
+    ) -> Result<(), Refused> {
+        let head = body.slice(..body.len().min(order_hint::HEAD_BYTES_MAX));
+        let readable = endpoint.verifier.readable(&head);
+        let order = order_hint::find(&readable, endpoint.verifier.order_fields());
+        let key = headers.receipt_id;
+        let beside = order.unwrap_or(key.as_bytes());
+        let mut value = body;
+        if value.len() > self.limits.record_bytes_max {
+            let blobs = self.blobs.as_ref().ok_or(Refused::Full)?;
+            let tenant = headers.tenant.as_str();
+            let path = blobs::path(blobs::Kind::Body, tenant, &headers.body_sha256);
+            blobs
+                .put(&path, std::mem::take(&mut value))
+                .await
+                .map_err(|error| {
+                    let why = anyhow::Error::from(error);
+                    tracing::warn!(error = format!("{why:#}"), "the blob store takes no body");
+                    Refused::Failed("the blob store took no body".into())
+                })?;
+            headers.body_ref = Some(path);
         }
+        let since = Instant::now();
+        let confirmation = self.log.append(&Record {
+            headers: &headers,
+            body: &value,
+            beside,
+        })?;
+        let lost = |_| Err(Refused::Failed("never confirmed".into()));
+        confirmation.await.unwrap_or_else(lost)?;
+        self.metrics.durable(since.elapsed());
+        Ok(())
     }
 }
 
@@ -222,30 +277,55 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// Verifies and hashes; large bodies beside the worker's thread.
-async fn judge(address: &Address, request_path: &str, body: Bytes) -> Judged {
-    let endpoint = Arc::clone(&address.endpoint);
-    let path = match &address.signed_path {
-        Some(path) => Arc::clone(path),
-        None => request_path.into(),
+/// What the carrier's check reads beside the body.
+fn came(request: &HttpRequest, address: &Address) -> Came {
+    let provider = address.endpoint.provider;
+    let called = || {
+        let mut origin = String::new();
+        if providers::signs_origin(provider) {
+            let connection = request.connection_info();
+            origin = format!("{}://{}", connection.scheme(), connection.host());
+        }
+        let path = request.path().to_owned();
+        Arc::new(SignedAddress { origin, path })
     };
-    if body.len() <= HASHED_IN_PLACE_BYTES_MAX {
-        return judged(&endpoint, &path, &body);
-    }
-    let thread = Arc::clone(&endpoint);
-    let (body_there, path_there) = (body.clone(), Arc::clone(&path));
-    match web::block(move || judged(&thread, &path_there, &body_there)).await {
-        Ok(judged) => judged,
-        Err(_) => judged(&endpoint, &path, &body),
+    let sent = |read: &providers::presented::Read| {
+        let value = request.headers().get(read.name)?;
+        Some(Header::sent(*read, value.as_bytes()))
+    };
+    Came {
+        address: address.signed.clone().unwrap_or_else(called),
+        headers: providers::headers(provider)
+            .iter()
+            .filter_map(sent)
+            .collect(),
     }
 }
 
-fn judged(endpoint: &Endpoint, path: &str, body: &[u8]) -> Judged {
+/// Verifies and hashes; large bodies beside the worker's thread.
+async fn judge(endpoint: &Arc<Endpoint>, came: Arc<Came>, body: Bytes) -> Judged {
+    if body.len() <= HASHED_IN_PLACE_BYTES_MAX {
+        return judged(endpoint, &came, &body);
+    }
+    let thread = (Arc::clone(endpoint), Arc::clone(&came), body.clone());
+    match web::block(move || judged(&thread.0, &thread.1, &thread.2)).await {
+        Ok(judged) => judged,
+        Err(_) => judged(endpoint, &came, &body),
+    }
+}
+
+fn judged(endpoint: &Endpoint, came: &Came, body: &[u8]) -> Judged {
+    let webhook = Unverified {
+        body,
+        origin: &came.address.origin,
+        path: &came.address.path,
+        headers: &came.headers,
+    };
     let verified = match endpoint.verification {
         Verification::Off => None,
         Verification::Required | Verification::Quarantine => endpoint
             .verifier
-            .verify(&Unverified { body, path })
+            .verify(&webhook)
             .inspect_err(|why| {
                 tracing::debug!(endpoint = %endpoint.id, %why, "webhook proves nothing");
             })
@@ -290,7 +370,7 @@ fn headers(
         content_type: header(CONTENT_TYPE),
         timezone: endpoint.timezone.clone(),
         currency: endpoint.currency.clone(),
-        service: None,
+        service: endpoint.service.map(str::to_owned),
         pii: endpoint.tenant.pii,
         body_sha256: judged.body_sha256.clone(),
         body_bytes: judged.body_bytes,

@@ -91,6 +91,21 @@ impl runtime::settings::Settings for Settings {
 
     fn check(&self, problems: &mut Problems) {
         self.http.check(problems);
+        if !self.blobs.url.is_empty()
+            && let Err(error) = runtime::blobs::check(&self.blobs.url)
+        {
+            problems.add(
+                "blobs.url",
+                error.to_string().trim_start_matches("blobs.url "),
+            );
+        }
+        // The tenants file may name a carrier with credentials at any time while the service runs.
+        if self.privacy.key.is_empty() {
+            problems.add(
+                "privacy.key",
+                "must be given: digests of credentials are made with it, and it must stay the same",
+            );
+        }
         if self.tenants.path.as_os_str().is_empty() {
             problems.add("tenants.path", "names no file and no folder");
         }
@@ -109,6 +124,8 @@ mod tests {
 
     use super::*;
 
+    const KEY: (&str, &str) = ("WAYBILL__PRIVACY__KEY", "a-key");
+
     fn loaded(environment: &[(&str, &str)]) -> Result<Settings, Problems> {
         let environment = environment
             .iter()
@@ -123,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_valid_and_those_of_the_contract() {
-        let settings = loaded(&[]).unwrap();
+        let settings = loaded(&[KEY]).unwrap();
         assert_eq!(settings.http.listen, "0.0.0.0:8080".parse().unwrap());
         assert_eq!(settings.http.body_bytes_max, 10 * 1024 * 1024);
         assert_eq!(settings.http.body_within(), Duration::from_secs(10));
@@ -138,8 +155,9 @@ mod tests {
             ("WAYBILL__HTTP__KEEP_ALIVE_SECONDS", "0"),
             ("WAYBILL__HTTP__STOP_WAIT_SECONDS", "25"),
             ("WAYBILL__TENANTS__PATH", ""),
+            ("WAYBILL__BLOBS__URL", "ftp://x"),
         ])
         .unwrap_err();
-        assert_eq!(problems.iter().count(), 6, "{problems}");
+        assert_eq!(problems.iter().count(), 8, "{problems}");
     }
 }

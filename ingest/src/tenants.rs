@@ -5,6 +5,7 @@ mod endpoint;
 mod fields;
 mod file;
 mod reload;
+mod secrets;
 
 use std::{fmt, path::Path, path::PathBuf, sync::Arc};
 
@@ -49,6 +50,8 @@ pub struct Secret {
     pub value: runtime::settings::Secret,
     /// The identifier inside the body that goes with it.
     pub api_key: Option<String>,
+    /// The one rule that it goes with, where a carrier's secrets differ in that.
+    pub scheme: Option<&'static str>,
 }
 
 /// One webhook address of one tenant at one carrier.
@@ -75,39 +78,76 @@ pub struct Endpoint {
     pub timezone: Option<String>,
     /// Currency of amounts that come without one.
     pub currency: Option<String>,
+    /// Which of the carrier's services sends here, where its words mean different things by it.
+    pub service: Option<&'static str>,
     /// All secrets that are valid now.
     pub secrets: Vec<Secret>,
     /// Made of secrets and schemes.
     pub verifier: Verifier,
 }
 
-impl Endpoint {
-    /// The path that the carrier signs when it calls the address with `token`; `None`: the path of the
-    /// request. Where the registered address ends in one of our tokens, it is read with this one in its
-    /// place, so that both addresses verify while one replaces the other.
-    #[must_use]
-    pub fn signed_path(&self, token: &str) -> Option<String> {
-        let path = self.public_url.as_deref().and_then(path_of)?;
-        let mut tokens = std::iter::once(&self.token).chain(&self.previous_tokens);
-        Some(match path.rsplit_once('/') {
-            Some((before, last)) if tokens.any(|own| own == last) => format!("{before}/{token}"),
-            _ => path.to_owned(),
-        })
+/// An address as a carrier knows it, for one of an endpoint's tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedAddress {
+    /// Scheme and host: `https://example.com`.
+    pub origin: String,
+    /// From the slash after the host on.
+    pub path: String,
+}
+
+impl fmt::Debug for SignedAddress {
+    /// The path holds a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedAddress")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
-/// Path of an absolute http(s) URL, without query and fragment.
-fn path_of(url: &str) -> Option<&str> {
+impl Endpoint {
+    /// The address that the carrier signs when it calls the one with `token`; `None`: that of the
+    /// request. Where the registered address ends in one of our tokens, it is read with this one in its
+    /// place, so that both addresses verify while one replaces the other.
+    #[must_use]
+    pub fn signed_address(&self, token: &str) -> Option<SignedAddress> {
+        let (origin, path) = self.public_url.as_deref().and_then(split)?;
+        let (bare, slash) = match path.strip_suffix('/') {
+            Some(bare) => (bare, "/"),
+            None => (path, ""),
+        };
+        let mut tokens = std::iter::once(&self.token).chain(&self.previous_tokens);
+        let path = match bare.rsplit_once('/') {
+            Some((before, last)) if tokens.any(|own| own == last) => {
+                format!("{before}/{token}{slash}")
+            }
+            _ => path.to_owned(),
+        };
+        Some(SignedAddress {
+            origin: origin.to_owned(),
+            path,
+        })
+    }
+
+    /// The path of [`Endpoint::signed_address`].
+    #[must_use]
+    pub fn signed_path(&self, token: &str) -> Option<String> {
+        self.signed_address(token).map(|address| address.path)
+    }
+}
+
+/// Scheme with host, and path, of an absolute http(s) URL without query and fragment.
+pub(crate) fn split(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     if !matches!(scheme, "http" | "https") {
         return None;
     }
-    let rest = rest.split(['?', '#']).next()?;
-    let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
-    if host.is_empty() {
+    let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (origin, rest) = url.split_at_checked(scheme.len() + "://".len() + host)?;
+    let path = rest.split(['?', '#']).next()?;
+    if host == 0 {
         return None;
     }
-    Some(if path.is_empty() { "/" } else { path })
+    Some((origin, if path.is_empty() { "/" } else { path }))
 }
 
 impl fmt::Debug for Endpoint {
@@ -126,8 +166,8 @@ impl fmt::Debug for Endpoint {
 pub struct Address {
     /// Where the webhook goes.
     pub endpoint: Arc<Endpoint>,
-    /// See [`Endpoint::signed_path`].
-    pub signed_path: Option<Arc<str>>,
+    /// See [`Endpoint::signed_address`].
+    pub signed: Option<Arc<SignedAddress>>,
 }
 
 /// All tenants of one reading.
@@ -144,7 +184,7 @@ impl Tenants {
             for token in std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens) {
                 let address = Address {
                     endpoint: Arc::clone(endpoint),
-                    signed_path: endpoint.signed_path(token).map(Arc::from),
+                    signed: endpoint.signed_address(token).map(Arc::new),
                 };
                 by_token.insert(token.as_str().into(), address);
             }

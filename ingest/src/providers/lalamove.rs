@@ -5,17 +5,20 @@
 //! as JavaScript would write it. Keys are never sorted. A timestamp's age is no reason to refuse:
 //! retries go on for a day.
 
-mod compact;
 pub mod envelope;
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use schemas::Assurance;
-use sha2::Sha256;
 
 use crate::{
-    providers::{Unproven, Unverified, Verified},
+    providers::{
+        Unproven, Unverified, Verified,
+        body_fields::{self, InvalidBody},
+        compact,
+        mac::{self, HmacSha256, TAG_BYTES},
+    },
     tenants::Secret,
 };
 use envelope::Envelope;
@@ -27,8 +30,6 @@ pub const DATA_COMPACT: &str = "data-compact";
 /// All, in the order in which they are tried.
 pub const SCHEMES: &[&str] = &[DATA_RAW, DATA_COMPACT];
 
-const TAG_BYTES: usize = 32;
-
 /// The secrets of one endpoint, ready for use.
 pub struct Verifier {
     keys: Vec<Key>,
@@ -38,7 +39,7 @@ pub struct Verifier {
 struct Key {
     secret_id: String,
     api_key: Option<String>,
-    mac: Hmac<Sha256>,
+    mac: HmacSha256,
 }
 
 impl fmt::Debug for Verifier {
@@ -58,7 +59,7 @@ impl Verifier {
             Some(Key {
                 secret_id: secret.id.clone(),
                 api_key: secret.api_key.clone(),
-                mac: keyed(secret.value.expose())?,
+                mac: mac::keyed(secret.value.expose().as_bytes())?,
             })
         });
         Self {
@@ -109,26 +110,61 @@ impl Verifier {
 /// What Lalamove would put into `signature`: for tools that stand in for the carrier.
 #[must_use]
 pub fn sign(secret: &str, timestamp: &[u8], path: &str, data: &[u8]) -> String {
-    let tag = keyed(secret).map(|mac| fed(mac, timestamp, path, data).finalize().into_bytes());
+    let key = mac::keyed(secret.as_bytes());
+    let tag = key.map(|key| fed(key, timestamp, path, data).finalize().into_bytes());
     tag.map(hex::encode).unwrap_or_default()
 }
 
-/// HMAC takes keys of any length; the type can't say so.
-fn keyed(secret: &str) -> Option<Hmac<Sha256>> {
-    Hmac::new_from_slice(secret.as_bytes()).ok()
+/// The body with api key, time and signature in front of its other fields, which stay as they are
+/// written. Its own time is kept; without one it is `seconds`.
+///
+/// # Errors
+/// When the body lacks what is to be signed.
+pub fn signed_body(
+    scheme: &str,
+    secret: &Secret,
+    webhook: &Unverified<'_>,
+    seconds: i64,
+) -> Result<Vec<u8>, InvalidBody> {
+    let mut fields = Vec::new();
+    body_fields::each(webhook.body, |name, value| {
+        fields.push((name, value));
+        Ok(())
+    })?;
+    let field = |name: &[u8]| fields.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+    let data = field(b"\"data\"").ok_or(InvalidBody::Missing("data"))?;
+    let own = field(b"\"timestamp\"").map(<[u8]>::to_vec);
+    let timestamp = own.unwrap_or_else(|| seconds.to_string().into_bytes());
+    let digits = body_fields::quoted(&timestamp).unwrap_or(&timestamp);
+    let compacted;
+    let covered = if scheme == DATA_COMPACT {
+        compacted = compact::compact(data);
+        &compacted
+    } else {
+        data
+    };
+    let signature = sign(secret.value.expose(), digits, webhook.path, covered);
+
+    let mut body = b"{".to_vec();
+    if let Some(api_key) = &secret.api_key {
+        body.extend(format!("\"apiKey\":{},", serde_json::Value::from(&**api_key)).into_bytes());
+    }
+    body.extend(b"\"timestamp\":");
+    body.extend(&timestamp);
+    body.extend(format!(",\"signature\":\"{signature}\"").into_bytes());
+    for (name, value) in fields {
+        let is_ours = [&b"\"apiKey\""[..], b"\"timestamp\"", b"\"signature\""].contains(&name);
+        if !is_ours {
+            body.extend([b",", name, b":", value].concat());
+        }
+    }
+    body.push(b'}');
+    Ok(body)
 }
 
-fn fed(mut mac: Hmac<Sha256>, timestamp: &[u8], path: &str, data: &[u8]) -> Hmac<Sha256> {
-    for part in [
-        timestamp,
-        b"\r\nPOST\r\n",
-        path.as_bytes(),
-        b"\r\n\r\n",
-        data,
-    ] {
-        mac.update(part);
-    }
-    mac
+fn fed(key: HmacSha256, timestamp: &[u8], path: &str, data: &[u8]) -> HmacSha256 {
+    let head = b"\r\nPOST\r\n";
+    mac::fed(key, &[timestamp, head, path.as_bytes(), b"\r\n\r\n", data])
 }
 
 fn decoded(signature: &[u8]) -> Option<[u8; TAG_BYTES]> {

@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use runtime::clock::ManualClock;
+use runtime::{blobs::Blobs, clock::ManualClock, settings::Secret};
 use schemas::{Assurance, Micros, Verdict, raw_webhook::RawHeaders};
 use tokio::sync::oneshot;
 
@@ -25,6 +25,9 @@ use crate::{
     settings::Http,
     tenants::{self, Current},
 };
+
+mod carriers;
+mod large_bodies;
 
 const NOW: Micros = Micros(1_650_553_157_000_001);
 const SECRET: &str = "synthetic-secret-1";
@@ -117,20 +120,32 @@ impl Site {
         let limits = Limits {
             bytes_max: 2_000,
             record_bytes_max: 1_000,
+            has_blobs: false,
             within: Duration::from_secs(10),
         };
         Self::with(limits, 1 << 20)
     }
 
     fn with(limits: Limits, in_flight_bytes_max: usize) -> Self {
+        Self::of(&tenants_text(), limits, in_flight_bytes_max, None)
+    }
+
+    fn of(
+        tenants_text: &str,
+        limits: Limits,
+        in_flight_bytes_max: usize,
+        blobs: Option<Blobs>,
+    ) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let file = folder.path().join("tenants.toml");
-        std::fs::write(&file, tenants_text()).unwrap();
+        std::fs::write(&file, tenants_text).unwrap();
         let log = Arc::new(Memory::default());
         let registry = prometheus::Registry::new();
         let service = Arc::new(Service {
             tenants: Arc::new(Current::from_pointee(tenants::load(&file).unwrap())),
             log: Arc::clone(&log) as Arc<dyn RawLog>,
+            blobs,
+            privacy_key: Secret::new("a-key"),
             in_flight: InFlight::new(in_flight_bytes_max),
             limits,
             durable_within: Duration::from_millis(50),
@@ -450,6 +465,7 @@ async fn a_body_that_does_not_come_in_time_is_given_up() {
     let limits = Limits {
         bytes_max: 2_000,
         record_bytes_max: 1_000,
+        has_blobs: false,
         within: Duration::from_millis(50),
     };
     let site = Site::with(limits, 1 << 20);
@@ -507,6 +523,7 @@ async fn too_many_bytes_in_flight_are_answered_with_503() {
     let limits = Limits {
         bytes_max: 1 << 20,
         record_bytes_max: 1 << 20,
+        has_blobs: false,
         within: Duration::from_secs(10),
     };
     let site = Site::with(limits, 20_000);
@@ -531,6 +548,7 @@ async fn a_webhook_that_has_begun_is_finished_when_the_server_stops() {
         Limits {
             bytes_max: 2_000,
             record_bytes_max: 1_000,
+            has_blobs: false,
             within: Duration::from_secs(10),
         },
         1 << 20,

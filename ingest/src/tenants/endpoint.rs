@@ -1,14 +1,14 @@
 //! One `[[tenants.….endpoints]]` table of the tenants file.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use schemas::{EndpointId, Provider};
 use toml::de::DeTable;
 
 use super::{
-    Endpoint, Secret, Tenant, Verification,
+    Endpoint, Tenant, Verification,
     fields::{At, Fields, Reading},
-    path_of,
+    secrets, split,
 };
 use crate::providers::{self, Verifier};
 
@@ -26,15 +26,6 @@ const KEYS: &[&str] = &[
     "service",
     "secrets",
 ];
-const SECRET_KEYS: &[&str] = &[
-    "id",
-    "value",
-    "value_file",
-    "value_env",
-    "api_key",
-    "scheme",
-];
-
 /// Guessing one takes longer than anyone has: 22 characters hold 128 bits.
 const TOKEN_BYTES_MIN: usize = 22;
 const TOKEN_BYTES_MAX: usize = 200;
@@ -81,7 +72,8 @@ pub(super) fn read<'t>(
         is_currency,
         "write three capitals as in `HKD`",
     );
-    let secrets = secrets(&fields, provider, reading);
+    let service = service(&fields, provider, reading);
+    let secrets = secrets::read(&fields, (provider, &schemes), reading);
     if secrets.is_empty() && !retired && verification != Some(Verification::Off) {
         let text = format!(
             "{}: has no secret, so that nothing could be verified",
@@ -108,7 +100,8 @@ pub(super) fn read<'t>(
         retired,
         timezone,
         currency,
-        verifier: Verifier::new(provider, &secrets, &schemes)?,
+        service,
+        verifier: Verifier::new(provider, &secrets, &schemes),
         schemes,
         secrets,
     };
@@ -146,23 +139,12 @@ fn provider(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<Provider> 
     };
     let cure = format!("write one of {}", names());
     let word = fields.needed("provider", &cure, reading)?;
-    let Some(provider) = Provider::parse(word.value) else {
+    let provider = Provider::parse(word.value);
+    if provider.is_none() {
         let text = format!("{}: unknown provider `{}`", fields.place, word.value);
         reading.problem(word.at, text, cure);
-        return None;
-    };
-    if providers::schemes(provider).is_none() {
-        reading.problem(
-            word.at,
-            format!(
-                "{}: this version can't verify webhooks of {provider} yet",
-                fields.place
-            ),
-            "remove the endpoint until a version that can is installed",
-        );
-        return None;
     }
-    Some(provider)
+    provider
 }
 
 /// The token in use first, then the previous ones.
@@ -188,7 +170,7 @@ fn tokens<'t>(fields: &Fields<'t>, reading: &mut Reading<'_>) -> Vec<At<&'t str>
 
 fn public_url(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let url = fields.text("public_url", reading)?;
-    if path_of(url.value).is_none() || url.value.contains(['?', '#', ' ']) {
+    if split(url.value).is_none() || url.value.contains(['?', '#', ' ']) {
         reading.problem(
             url.at,
             format!(
@@ -228,7 +210,7 @@ fn verification(
 }
 
 fn schemes(fields: &Fields<'_>, provider: Provider, reading: &mut Reading<'_>) -> Vec<String> {
-    let all = providers::schemes(provider).unwrap_or_default();
+    let all = providers::schemes(provider);
     let Some(at) = fields.place_of("schemes") else {
         return all.iter().map(|&scheme| scheme.to_owned()).collect();
     };
@@ -254,6 +236,30 @@ fn schemes(fields: &Fields<'_>, provider: Provider, reading: &mut Reading<'_>) -
         .into_iter()
         .map(|scheme| scheme.value.to_owned())
         .collect()
+}
+
+/// Ahamove's words mean different things by service; the usual one is instant.
+fn service(
+    fields: &Fields<'_>,
+    provider: Option<Provider>,
+    reading: &mut Reading<'_>,
+) -> Option<&'static str> {
+    let is_ahamove = provider == Some(Provider::Ahamove);
+    let Some(word) = fields.text("service", reading) else {
+        return is_ahamove.then_some("instant");
+    };
+    if let (Some(carrier), false) = (provider, is_ahamove) {
+        let text = format!("{}: `service` has no meaning for {carrier}", fields.place);
+        reading.problem(word.at, text, "remove it");
+        return None;
+    }
+    let known = ["instant", "warehouse"];
+    let service = known.into_iter().find(|known| *known == word.value);
+    if service.is_none() {
+        let text = format!("{}: unknown service `{}`", fields.place, word.value);
+        reading.problem(word.at, text, "write instant or warehouse");
+    }
+    service
 }
 
 fn checked(
@@ -283,100 +289,4 @@ fn is_timezone(name: &str) -> bool {
 
 fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
-}
-
-fn secrets(
-    fields: &Fields<'_>,
-    provider: Option<Provider>,
-    reading: &mut Reading<'_>,
-) -> Vec<Secret> {
-    if let (Some(at), Some(provider)) = (fields.place_of("service"), provider)
-        && provider != Provider::Ahamove
-    {
-        let text = format!("{}: `service` has no meaning for {provider}", fields.place);
-        reading.problem(at, text, "remove it");
-    }
-    let mut secrets: Vec<Secret> = Vec::new();
-    for table in fields.tables("secrets", reading) {
-        let fields = Fields::new(
-            table.value,
-            format!("a secret of {}", fields.place),
-            table.at,
-        );
-        fields.only(SECRET_KEYS, reading);
-        if let (Some(at), Some(provider)) = (fields.place_of("scheme"), provider)
-            && provider != Provider::Ahamove
-        {
-            let text = format!("{}: `scheme` has no meaning for {provider}", fields.place);
-            reading.problem(at, text, "remove it");
-        }
-        let id = fields.needed(
-            "id",
-            "name it, by the month it was made for example",
-            reading,
-        );
-        let api_key = fields
-            .text("api_key", reading)
-            .map(|key| key.value.to_owned());
-        let (Some(id), Some(value)) = (id, secret_value(&fields, reading)) else {
-            continue;
-        };
-        if secrets.iter().any(|other| other.id == id.value) || id.value.is_empty() {
-            let text = format!("{}: its id `{}` is empty or taken", fields.place, id.value);
-            reading.problem(id.at, text, "give every secret of an endpoint its own id");
-        }
-        secrets.push(Secret {
-            id: id.value.to_owned(),
-            value,
-            api_key,
-        });
-    }
-    secrets
-}
-
-fn secret_value(
-    fields: &Fields<'_>,
-    reading: &mut Reading<'_>,
-) -> Option<runtime::settings::Secret> {
-    let one = "give exactly one of `value`, `value_file` and `value_env`";
-    let given = [
-        fields
-            .text("value", reading)
-            .map(|text| (text.at, Ok(text.value.to_owned()))),
-        fields.text("value_file", reading).map(|name| {
-            let path = reading.beside(name.value);
-            let read = fs::read_to_string(path).map(|text| text.trim_end().to_owned());
-            (
-                name.at,
-                read.map_err(|e| format!("can't read file `{}` ({e})", name.value)),
-            )
-        }),
-        fields.text("value_env", reading).map(|name| {
-            let read = std::env::var(name.value);
-            (
-                name.at,
-                read.map_err(|_| format!("variable `{}` is not set", name.value)),
-            )
-        }),
-    ];
-    let mut given = given.into_iter().flatten();
-    let (Some((at, value)), None) = (given.next(), given.next()) else {
-        reading.problem(
-            fields.at,
-            format!("{}: has not one value", fields.place),
-            one,
-        );
-        return None;
-    };
-    match value {
-        Ok(value) if value.is_empty() => {
-            reading.problem(at, format!("{}: is empty", fields.place), "fill it in");
-            None
-        }
-        Ok(value) => Some(runtime::settings::Secret::new(value)),
-        Err(why) => {
-            reading.problem(at, format!("{}: {why}", fields.place), one);
-            None
-        }
-    }
 }

@@ -17,7 +17,7 @@ use super::{
     Problem, Tenants,
     file::{self, Loaded},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, providers};
 
 /// A change is in use after at most two looks and one reading.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -63,6 +63,14 @@ fn taken(path: &Path, outcome: Result<Tenants, Vec<Problem>>) -> Option<Tenants>
         Ok(tenants) => {
             let endpoints = tenants.endpoints().len();
             tracing::info!(path = %path.display(), endpoints, "tenants file loaded");
+            for endpoint in tenants.endpoints() {
+                let is_signed = providers::signs_origin(endpoint.provider) && !endpoint.retired;
+                if is_signed && endpoint.public_url.is_none() {
+                    // Right without proxies, or with one that forwards scheme and host.
+                    let id = &endpoint.id;
+                    tracing::info!(endpoint = %id, "no public_url: that of each request is verified");
+                }
+            }
             Some(tenants)
         }
         Err(problems) => {

@@ -1,10 +1,8 @@
-//! The fields of a body that decide about its signature, as slices of the bytes that came.
-//!
-//! A walk over bytes instead of a JSON parser: it needs no UTF-8, has no limit of nesting, and yields
-//! the untouched text that was signed. Where the body is valid JSON, it finds what a parser finds;
-//! where it is not, the slices are still well defined and only the signature says what they are worth.
+//! What of a body takes part in verification.
 
 use std::borrow::Cow;
+
+use crate::providers::body_fields::{self, InvalidBody, quoted, text};
 
 /// What of the envelope takes part in verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,23 +17,6 @@ pub struct Envelope<'a> {
     pub data: &'a [u8],
 }
 
-/// Why a body has no envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidEnvelope {
-    /// Not one object from first to last byte.
-    #[error("the body is not a JSON object")]
-    NotAnObject,
-    /// It is not there.
-    #[error("field {0} is missing")]
-    Missing(&'static str),
-    /// It is there twice: a reader after us could take the other one than was signed.
-    #[error("field {0} stands there twice")]
-    Twice(&'static str),
-    /// It is of another type, or of another form, than the carrier sends.
-    #[error("field {0} has the wrong form")]
-    Form(&'static str),
-}
-
 const TIMESTAMP: &str = "timestamp";
 const SIGNATURE: &str = "signature";
 const API_KEY: &str = "apiKey";
@@ -48,22 +29,21 @@ impl<'a> Envelope<'a> {
     /// Finds the fields in `body`.
     ///
     /// # Errors
-    /// [`InvalidEnvelope`] names the first thing that is missing or wrong.
-    pub fn read(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
+    /// [`InvalidBody`] names the first thing that is missing or wrong.
+    pub fn read(body: &'a [u8]) -> Result<Self, InvalidBody> {
         let mut found = Fields::default();
-        let mut scan = Scan { bytes: body, at: 0 };
-        scan.top_level(|name, value| found.take(name, value))?;
+        body_fields::each(body, |name, value| found.take(name, value))?;
         Ok(Self {
-            timestamp: timestamp(found.timestamp.ok_or(InvalidEnvelope::Missing(TIMESTAMP))?)?,
+            timestamp: timestamp(found.timestamp.ok_or(InvalidBody::Missing(TIMESTAMP))?)?,
             signature: found
                 .signature
-                .ok_or(InvalidEnvelope::Missing(SIGNATURE))
-                .and_then(|v| quoted(v).ok_or(InvalidEnvelope::Form(SIGNATURE)))?,
+                .ok_or(InvalidBody::Missing(SIGNATURE))
+                .and_then(|v| quoted(v).ok_or(InvalidBody::Form(SIGNATURE)))?,
             api_key: found
                 .api_key
-                .map(|v| text(v).ok_or(InvalidEnvelope::Form(API_KEY)))
+                .map(|v| text(v).ok_or(InvalidBody::Form(API_KEY)))
                 .transpose()?,
-            data: found.data.ok_or(InvalidEnvelope::Missing(DATA))?,
+            data: found.data.ok_or(InvalidBody::Missing(DATA))?,
         })
     }
 }
@@ -77,7 +57,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, name: &'a [u8], value: &'a [u8]) -> Result<(), InvalidEnvelope> {
+    fn take(&mut self, name: &'a [u8], value: &'a [u8]) -> Result<(), InvalidBody> {
         // A name may be written with escapes and still be read as ours by a parser.
         let name = text(name).unwrap_or_default();
         let (slot, name) = match name.as_ref() {
@@ -89,14 +69,14 @@ impl<'a> Fields<'a> {
         };
         match slot.replace(value) {
             None => Ok(()),
-            Some(_) => Err(InvalidEnvelope::Twice(name)),
+            Some(_) => Err(InvalidBody::Twice(name)),
         }
     }
 }
 
 /// The digits of a number or of a text. Nothing else passes: a line break inside would let the
 /// signed message be cut in another place.
-fn timestamp(value: &[u8]) -> Result<&[u8], InvalidEnvelope> {
+fn timestamp(value: &[u8]) -> Result<&[u8], InvalidBody> {
     let digits = quoted(value).unwrap_or(value);
     let plausible = (1..=TIMESTAMP_BYTES_MAX).contains(&digits.len())
         && digits
@@ -105,133 +85,7 @@ fn timestamp(value: &[u8]) -> Result<&[u8], InvalidEnvelope> {
     if plausible {
         Ok(digits)
     } else {
-        Err(InvalidEnvelope::Form(TIMESTAMP))
-    }
-}
-
-/// What stands between the quotes of a text, escapes and all.
-fn quoted(value: &[u8]) -> Option<&[u8]> {
-    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
-}
-
-/// A text, decoded.
-fn text(value: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = quoted(value)?;
-    if inner.contains(&b'\\') {
-        return serde_json::from_slice::<String>(value).ok().map(Cow::Owned);
-    }
-    std::str::from_utf8(inner).ok().map(Cow::Borrowed)
-}
-
-struct Scan<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Scan<'a> {
-    /// Hands name and value of each top-level field to `field`.
-    fn top_level(
-        &mut self,
-        mut field: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), InvalidEnvelope>,
-    ) -> Result<(), InvalidEnvelope> {
-        let wrong = InvalidEnvelope::NotAnObject;
-        self.expect(b'{').ok_or(wrong)?;
-        if self.expect(b'}').is_none() {
-            loop {
-                self.blanks();
-                let name = self.string().ok_or(wrong)?;
-                self.expect(b':').ok_or(wrong)?;
-                self.blanks();
-                let value = self.value().ok_or(wrong)?;
-                field(name, value)?;
-                if self.expect(b',').is_none() {
-                    self.expect(b'}').ok_or(wrong)?;
-                    break;
-                }
-            }
-        }
-        self.blanks();
-        if self.at == self.bytes.len() {
-            Ok(())
-        } else {
-            Err(wrong)
-        }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// Steps over blanks and this byte, or stays before the byte that is there instead.
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        self.blanks();
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    fn since(&self, start: usize) -> Option<&'a [u8]> {
-        self.bytes.get(start..self.at)
-    }
-
-    /// A text with its quotes.
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let start = self.at;
-        if self.peek()? != b'"' {
-            return None;
-        }
-        self.at += 1;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return self.since(start);
-                }
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    /// A value of any kind. Brackets are counted, not matched: a parser after us sees the same
-    /// slice where they match, and refuses the body where they don't.
-    fn value(&mut self) -> Option<&'a [u8]> {
-        let start = self.at;
-        let mut depth: usize = 0;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    depth = depth.checked_sub(1)?;
-                    self.at += 1;
-                }
-                _ if depth > 0 => self.at += 1,
-                _ => self.scalar()?,
-            }
-            if depth == 0 {
-                return self.since(start);
-            }
-        }
-    }
-
-    /// A number or a word, up to what ends it.
-    fn scalar(&mut self) -> Option<()> {
-        let start = self.at;
-        let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
-        while self.peek().is_some_and(inside) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+        Err(InvalidBody::Form(TIMESTAMP))
     }
 }
 
@@ -311,7 +165,7 @@ mod tests {
         }
     }
 
-    fn wrong(body: &str) -> InvalidEnvelope {
+    fn wrong(body: &str) -> InvalidBody {
         Envelope::read(body.as_bytes()).unwrap_err()
     }
 
@@ -328,7 +182,7 @@ mod tests {
                 wrong(&format!(
                     r#"{{"timestamp":{value},"signature":"","data":1}}"#
                 )),
-                InvalidEnvelope::Form("timestamp")
+                InvalidBody::Form("timestamp")
             );
         }
     }
@@ -337,7 +191,7 @@ mod tests {
     fn a_field_that_decides_must_not_stand_there_twice_however_it_is_written() {
         for name in ["data", r"d\u0061ta", r"\u0064\u0061ta"] {
             let body = format!(r#"{{"timestamp":1,"signature":"","data":1,"{name}":2}}"#);
-            assert_eq!(wrong(&body), InvalidEnvelope::Twice("data"));
+            assert_eq!(wrong(&body), InvalidBody::Twice("data"));
         }
     }
 
@@ -360,24 +214,24 @@ mod tests {
             r#"{"a":}"#,
             r#"{"a":1,}"#,
         ] {
-            assert_eq!(wrong(body), InvalidEnvelope::NotAnObject, "{body}");
+            assert_eq!(wrong(body), InvalidBody::NotAnObject, "{body}");
         }
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(wrong("{}"), InvalidEnvelope::Missing("timestamp"));
+        assert_eq!(wrong("{}"), InvalidBody::Missing("timestamp"));
         assert_eq!(
             wrong(r#"{"timestamp":1}"#),
-            InvalidEnvelope::Missing("signature")
+            InvalidBody::Missing("signature")
         );
         assert_eq!(
             wrong(r#"{"timestamp":1,"signature":""}"#),
-            InvalidEnvelope::Missing("data")
+            InvalidBody::Missing("data")
         );
         assert_eq!(
             wrong(r#"{"timestamp":1,"signature":7,"data":1}"#),
-            InvalidEnvelope::Form("signature")
+            InvalidBody::Form("signature")
         );
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::providers::lalamove::envelope::InvalidEnvelope;
+use crate::providers::body_fields::InvalidBody;
 
 const KEY: &str = "synthetic-secret-1";
 const PATH: &str = "/hooks/lalamove/t1";
@@ -20,6 +20,7 @@ fn secret(id: &str, value: &str, api_key: Option<&str>) -> Secret {
         id: id.to_owned(),
         value: runtime::settings::Secret::new(value),
         api_key: api_key.map(str::to_owned),
+        scheme: None,
     }
 }
 
@@ -39,6 +40,7 @@ fn verify(verifier: &Verifier, body: &str) -> Result<(&'static str, String), Unp
         .verify(&Unverified {
             body: body.as_bytes(),
             path: PATH,
+            ..Unverified::default()
         })
         .map(|verified| (verified.scheme, verified.secret_id))
 }
@@ -119,6 +121,7 @@ fn any_change_to_what_is_covered_breaks_it() {
     let elsewhere = Unverified {
         body: good.as_bytes(),
         path: "/hooks/lalamove/t2",
+        ..Unverified::default()
     };
     assert!(verifier.verify(&elsewhere).is_err());
 }
@@ -172,7 +175,7 @@ fn a_body_without_a_readable_signature_is_unproven() {
     let verifier = verifier(&[secret("s1", KEY, None)], SCHEMES);
     assert_eq!(
         verify(&verifier, "not json"),
-        Err(Unproven::Envelope(InvalidEnvelope::NotAnObject))
+        Err(Unproven::Body(InvalidBody::NotAnObject))
     );
     for signature in ["", "00", &"zz".repeat(32), &"00".repeat(33)] {
         let body = body("1", signature, "{}");
@@ -194,7 +197,8 @@ fn deep_nesting_and_bytes_that_are_not_utf8_verify_like_anything_else() {
         verifier
             .verify(&Unverified {
                 body: &body,
-                path: PATH
+                path: PATH,
+                ..Unverified::default()
             })
             .is_ok()
     );
