@@ -4,17 +4,16 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use ingest::{
-    providers::lalamove,
+    providers::{
+        self, Unproven, Unverified,
+        presented::{Header, Read},
+        sign::{Signed, Unsigned, sign},
+    },
     tenants::{Endpoint, Tenants},
 };
 use reqwest::{Client, Url, header};
 use runtime::clock::{Clock as _, SystemClock};
-use schemas::Provider;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use schemas::{Assurance, Provider};
 
 use crate::WrongUse;
 
@@ -67,27 +66,85 @@ impl Sender {
             .context("no address can be made of WAYBILL_INGEST_URL")
     }
 
-    /// A webhook with this text, with everything that proves its origin.
-    pub(crate) fn signed(&self, endpoint: &Endpoint, text: &str) -> anyhow::Result<Vec<u8>> {
-        let path = match endpoint.signed_path(&endpoint.token) {
-            Some(path) => path,
-            None => self.address(endpoint)?.path().to_owned(),
+    /// A webhook with this body, with everything that proves its origin.
+    pub(crate) fn signed(&self, endpoint: &Endpoint, body: &[u8]) -> anyhow::Result<Signed> {
+        let secret = endpoint
+            .secrets
+            .first()
+            .ok_or_else(|| WrongUse(format!("endpoint {} has no secret", endpoint.id)))?;
+        let address = self.address(endpoint)?;
+        let webhook = Unsigned {
+            body,
+            address: address.as_str(),
+            seconds: SystemClock.now_ms().div_euclid(1000),
         };
-        match endpoint.provider {
-            Provider::Lalamove => sign_lalamove(endpoint, &path, text),
-            Provider::Ahamove | Provider::Ordatic | Provider::Sendstack | Provider::Dellyman => {
-                let carrier = endpoint.provider;
-                Err(WrongUse(format!("webhooks of {carrier} can't be signed yet")).into())
-            }
-        }
+        Ok(sign(endpoint, secret, &webhook)
+            .map_err(|why| WrongUse(format!("it can't be signed: {why}")))?)
     }
 
-    pub(crate) async fn post(&self, endpoint: &Endpoint, body: Vec<u8>) -> anyhow::Result<Answer> {
-        let request = self
+    /// Changes one byte as a forger would, so that the proof no longer holds: of the body if the proof
+    /// covers it, else of the credential.
+    pub(crate) fn tamper(
+        &self,
+        endpoint: &Endpoint,
+        signed: &mut Signed,
+    ) -> anyhow::Result<Tampered> {
+        if self.assurance(endpoint, signed)? == Ok(Assurance::CredentialOnly)
+            && let Some((name, value)) = signed.headers.first_mut()
+        {
+            *value = changed_credential(value).ok_or_else(|| {
+                WrongUse("there is nothing in the credential to change".to_owned())
+            })?;
+            return Ok(Tampered::Credential(name));
+        }
+        let covered = match endpoint.provider {
+            Provider::Lalamove => &b"\"data\":"[..],
+            Provider::Ahamove | Provider::Ordatic | Provider::Sendstack | Provider::Dellyman => b"",
+        };
+        change_digit(&mut signed.body, covered)?;
+        Ok(Tampered::Body)
+    }
+
+    /// What the proof covers, as ingest will see it.
+    fn assurance(
+        &self,
+        endpoint: &Endpoint,
+        signed: &Signed,
+    ) -> anyhow::Result<Result<Assurance, Unproven>> {
+        let address = self.address(endpoint)?;
+        let origin = address.origin().ascii_serialization();
+        let registered = endpoint.signed_address(&endpoint.token);
+        let header = |read: &Read| {
+            let (_, value) = signed.headers.iter().find(|(name, _)| *name == read.name)?;
+            Some(Header::sent(*read, value.as_bytes()))
+        };
+        let headers: Vec<Header> = providers::headers(endpoint.provider)
+            .iter()
+            .filter_map(header)
+            .collect();
+        let webhook = Unverified {
+            body: &signed.body,
+            origin: registered.as_ref().map_or(&origin, |r| &r.origin),
+            path: registered.as_ref().map_or(address.path(), |r| &r.path),
+            headers: &headers,
+        };
+        let verified = endpoint.verifier.verify(&webhook);
+        Ok(verified.map(|verified| verified.assurance))
+    }
+
+    pub(crate) async fn post(
+        &self,
+        endpoint: &Endpoint,
+        webhook: Signed,
+    ) -> anyhow::Result<Answer> {
+        let mut request = self
             .client
             .post(self.address(endpoint)?)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body);
+            .header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in webhook.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(webhook.body);
         // the address holds the endpoint's token
         let answer = request
             .send()
@@ -106,165 +163,53 @@ impl Sender {
     }
 }
 
-/// The members of an object, each with its text as it stands, in their order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+/// What was changed after signing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tampered {
+    /// A digit of the body.
+    Body,
+    /// A letter of this header: the carrier's proof does not cover the body.
+    Credential(&'static str),
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
+impl std::fmt::Display for Tampered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Body => f.write_str("one digit of the body was changed after signing"),
+            Self::Credential(header) => write!(
+                f,
+                "one letter of the header {header} was changed: what the carrier proves does not \
+                 cover the body, so a changed body would be accepted"
+            ),
         }
-        deserializer.deserialize_map(InOrder)
     }
 }
 
-impl Members<'_> {
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.get())
-    }
-}
-
-/// Puts api key, time and signature in front of the other members; `data` stays as it was typed,
-/// because the signature covers its very bytes.
-fn sign_lalamove(endpoint: &Endpoint, path: &str, text: &str) -> anyhow::Result<Vec<u8>> {
-    let wrong = |why: &str| WrongUse(format!("the body {why}"));
-    let members: Members<'_> = serde_json::from_str(text)
-        .map_err(|error| wrong(&format!("is no JSON object: {error}")))?;
-    let data = members.text("data").ok_or_else(|| wrong("has no `data`"))?;
-    let secret = endpoint
-        .secrets
-        .first()
-        .ok_or_else(|| WrongUse(format!("endpoint {} has no secret", endpoint.id)))?;
-    let timestamp = match members.text("timestamp") {
-        Some(own) => own.to_owned(),
-        None => SystemClock.now_ms().div_euclid(1000).to_string(),
-    };
-    let bare = timestamp.trim_matches('"').as_bytes();
-    let signature = lalamove::sign(secret.value.expose(), bare, path, data.as_bytes());
-
-    let mut body = String::with_capacity(text.len() + 200);
-    body.push('{');
-    if let Some(api_key) = &secret.api_key {
-        body.push_str(&format!("\"apiKey\":{},", serde_json::to_string(api_key)?));
-    }
-    body.push_str(&format!(
-        "\"timestamp\":{timestamp},\"signature\":\"{signature}\""
-    ));
-    let kept = |name: &str| !matches!(name, "apiKey" | "timestamp" | "signature");
-    for (name, value) in members.0.iter().filter(|(name, _)| kept(name)) {
-        body.push_str(&format!(
-            ",{}:{}",
-            serde_json::to_string(name)?,
-            value.get()
-        ));
-    }
-    body.push('}');
-    Ok(body.into_bytes())
-}
-
-/// Changes one byte of what is signed, so that the text stays JSON and the signature no longer holds.
-pub(crate) fn tamper(body: &mut [u8]) -> anyhow::Result<()> {
-    let mark = b"\"data\":";
-    let data = body.windows(mark.len()).position(|window| window == mark);
-    let changed = data.and_then(|at| {
-        let signed = body.get_mut(at + mark.len()..)?;
-        let digit = signed.iter().position(u8::is_ascii_digit)?;
-        signed.get_mut(digit)
+/// Another digit in the place of the first one behind `mark`; not zero, so that JSON stays JSON.
+fn change_digit(body: &mut [u8], mark: &[u8]) -> anyhow::Result<()> {
+    let mut starts = (0..=body.len()).filter(|at| {
+        let rest = body.get(*at..).unwrap_or_default();
+        rest.starts_with(mark)
     });
-    match changed {
-        Some(digit) => {
-            *digit = if *digit == b'0' { b'1' } else { b'0' };
-            Ok(())
-        }
-        None => Err(WrongUse("there is no digit in `data` to change".into()).into()),
-    }
+    let start = starts.next().map(|at| at + mark.len());
+    let covered = start.and_then(|start| body.get_mut(start..));
+    let digit = covered.and_then(|bytes| bytes.iter_mut().find(|b| b.is_ascii_digit()));
+    let digit = digit.ok_or_else(|| WrongUse("there is no digit to change".to_owned()))?;
+    *digit = if *digit == b'9' { b'8' } else { b'9' };
+    Ok(())
+}
+
+/// Another letter or digit at the beginning of the last word, where a key, a token and a signature stand.
+fn changed_credential(value: &str) -> Option<String> {
+    let word = value.rfind(' ').map_or(0, |at| at + 1);
+    let place = value
+        .get(word..)?
+        .find(|c: char| c.is_ascii_alphanumeric())?
+        + word;
+    let (before, rest) = value.split_at_checked(place)?;
+    let other = if rest.starts_with('0') { '1' } else { '0' };
+    Some(format!("{before}{other}{}", rest.get(1..)?))
 }
 
 #[cfg(test)]
-mod tests {
-    use ingest::providers::Unverified;
-
-    use super::*;
-
-    const TENANTS: &str = r#"
-        [tenants.demo]
-        name = "Demo"
-        [[tenants.demo.endpoints]]
-        id = "demo-hk"
-        provider = "lalamove"
-        token = "0123456789012345678901"
-        timezone = "Asia/Hong_Kong"
-        currency = "HKD"
-        [[tenants.demo.endpoints.secrets]]
-        id = "one"
-        value = "a-secret"
-        api_key = "pk_demo"
-    "#;
-    const BODY: &str =
-        r#" {"eventId": "E1", "signature": "old", "data": { "b" : "1", "a":2.50 } }"#;
-
-    fn sent(text: &str, change: impl FnOnce(&mut Vec<u8>)) -> (Vec<u8>, bool) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("tenants.toml");
-        std::fs::write(&file, TENANTS).unwrap();
-        let tenants = ingest::tenants::load(&file).unwrap();
-        let endpoint = tenants.endpoint("demo-hk").unwrap();
-        let sender = Sender::new("http://127.0.0.1:1").unwrap();
-        let mut body = sender.signed(endpoint, text).unwrap();
-        change(&mut body);
-        let address = sender.address(endpoint).unwrap();
-        let webhook = Unverified {
-            body: &body,
-            path: address.path(),
-        };
-        let verified = endpoint.verifier.verify(&webhook).is_ok();
-        (body, verified)
-    }
-
-    #[test]
-    fn what_is_sent_verifies_and_its_data_is_as_typed() {
-        let (body, verified) = sent(BODY, |_| {});
-        assert!(verified);
-        let body = String::from_utf8(body).unwrap();
-        assert!(body.contains(r#""data":{ "b" : "1", "a":2.50 }"#), "{body}");
-        assert!(
-            body.contains(r#""apiKey":"pk_demo""#) && !body.contains("old"),
-            "{body}"
-        );
-    }
-
-    #[test]
-    fn a_time_that_the_body_has_is_kept_as_it_stands() {
-        for time in ["1650553157", "\"1650553157000\""] {
-            let (body, verified) =
-                sent(&format!(r#"{{"timestamp": {time}, "data": {{}}}}"#), |_| {});
-            assert!(verified);
-            assert!(
-                String::from_utf8(body)
-                    .unwrap()
-                    .contains(&format!("\"timestamp\":{time},"))
-            );
-        }
-    }
-
-    #[test]
-    fn one_changed_byte_leaves_json_that_does_not_verify() {
-        let (body, verified) = sent(BODY, |body| tamper(body).unwrap());
-        assert!(!verified);
-        serde_json::from_slice::<serde_json::Value>(&body).unwrap();
-    }
-}
+mod tests;

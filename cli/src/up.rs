@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{migration, output, registration, settings, topics};
 
-pub(crate) use folder::{DEMO_ENDPOINT, Folder};
+pub(crate) use folder::{Folder, demo_endpoint};
 use keeper::Keeper;
 use variables::Ports;
 
@@ -94,8 +94,8 @@ impl Running {
     /// Starts everything, in about ten seconds once the stack's programs are in the cache.
     pub(crate) async fn start(plan: &Plan, tenants: Option<PathBuf>) -> anyhow::Result<Self> {
         let clock = Instant::now();
-        let folder = Folder::prepare(&plan.data, tenants)?;
         let ports = Ports::from(plan.port_base);
+        let folder = Folder::prepare(&plan.data, tenants, &ports.ingest_url())?;
         let restart = !plan.no_restart;
 
         let mut options = Options::new(folder.path());

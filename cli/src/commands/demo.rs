@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
-use ingest::tenants::Endpoint;
+use ingest::tenants::{Endpoint, Tenants};
+use schemas::Provider;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ use crate::{
     orders, output,
     sender::{self, Sender},
     settings::Settings,
-    up::{DEMO_ENDPOINT, Ended, Plan, Running, Signals},
+    up::{Ended, Plan, Running, Signals, demo_endpoint},
 };
 
 /// Starts everything as `waybill up` does, posts the webhooks that the carriers document (signed, out
@@ -103,54 +104,91 @@ impl Installation {
 /// Posts, waits and prints; gives what is wrong.
 async fn show(installation: &Installation) -> anyhow::Result<Vec<String>> {
     let tenants = sender::tenants(&installation.tenants)?;
-    let endpoint = tenants.endpoint(DEMO_ENDPOINT).ok_or_else(|| {
-        let file = installation.tenants.display();
-        WrongUse(format!(
-            "the demo needs the endpoint {DEMO_ENDPOINT} in {file}; delete the file to have it made anew"
-        ))
-    })?;
-    let receipts = post(&installation.ingest_url, endpoint).await?;
+    let endpoints = endpoints(&tenants, &installation.tenants)?;
+    let receipts = post(&installation.ingest_url, &endpoints).await?;
     let clickhouse = Clickhouse::new(installation.settings.clickhouse());
-    let tenant = endpoint.tenant.id.as_str();
-    let wrong = wait(&clickhouse, tenant, &receipts).await?;
-    print(&clickhouse, tenant).await?;
+    let tenant = endpoints
+        .first()
+        .map(|endpoint| endpoint.tenant.id.as_str());
+    let posted = Posted {
+        tenant: tenant.unwrap_or_default(),
+        providers: endpoints.iter().map(|e| e.provider).collect(),
+        receipts,
+    };
+    let wrong = wait(&clickhouse, &posted).await?;
+    print(&clickhouse, posted.tenant).await?;
     Ok(wrong)
 }
 
-async fn post(ingest_url: &str, endpoint: &Endpoint) -> anyhow::Result<Vec<String>> {
+/// The demo's own; those that an older tenants file lacks are named and left out.
+fn endpoints<'t>(tenants: &'t Tenants, file: &Path) -> anyhow::Result<Vec<&'t Endpoint>> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for provider in Provider::ALL.iter().copied() {
+        let id = demo_endpoint(provider);
+        match tenants.endpoint(id) {
+            Some(endpoint) if endpoint.provider == provider => found.push(endpoint.as_ref()),
+            Some(_) | None => missing.push(id),
+        }
+    }
+    let file = file.display();
+    let missing = missing.join(", ");
+    let cure = "delete the file to have it made anew with all of them";
+    if found.is_empty() {
+        return Err(WrongUse(format!(
+            "the demo needs the endpoints {missing} in {file}; {cure}"
+        ))
+        .into());
+    }
+    if !missing.is_empty() {
+        output::line(format_args!(
+            "Left out, because {file} has no such endpoints: {missing}; {cure}."
+        ));
+    }
+    Ok(found)
+}
+
+/// What was posted, and for whom.
+struct Posted<'t> {
+    tenant: &'t str,
+    providers: Vec<Provider>,
+    receipts: Vec<String>,
+}
+
+async fn post(ingest_url: &str, endpoints: &[&Endpoint]) -> anyhow::Result<Vec<String>> {
     let sender = Sender::new(ingest_url)?;
     let mut receipts = Vec::new();
-    output::title(format_args!(
-        "Posting {} webhooks of Lalamove, out of order, some twice",
-        demo::LALAMOVE.len()
-    ));
-    for webhook in demo::LALAMOVE {
-        let body = sender.signed(endpoint, webhook.body)?;
-        let answer = sender.post(endpoint, body).await?;
-        output::line(format_args!("  {} {}", answer.status, webhook.name));
-        match answer.receipt_id {
-            Some(receipt) if answer.status == 200 => receipts.push(receipt),
-            _ => bail!(
-                "{} was answered with {} {}",
-                webhook.name,
-                answer.status,
-                answer.body
-            ),
+    for endpoint in endpoints {
+        let provider = endpoint.provider;
+        let webhooks = demo::of(provider).webhooks;
+        output::title(format_args!(
+            "Posting {} webhooks of {provider}, signed as it signs, some twice",
+            webhooks.len()
+        ));
+        for webhook in webhooks {
+            let signed = sender.signed(endpoint, webhook.body.as_bytes())?;
+            let answer = sender.post(endpoint, signed).await?;
+            output::line(format_args!("  {} {}", answer.status, webhook.name));
+            match answer.receipt_id {
+                Some(receipt) if answer.status == 200 => receipts.push(receipt),
+                _ => bail!(
+                    "{provider}'s {} was answered with {} {}",
+                    webhook.name,
+                    answer.status,
+                    answer.body
+                ),
+            }
         }
     }
     Ok(receipts)
 }
 
 /// Until everything is right, or no time is left; then what is still wrong.
-async fn wait(
-    clickhouse: &Clickhouse,
-    tenant: &str,
-    receipts: &[String],
-) -> anyhow::Result<Vec<String>> {
+async fn wait(clickhouse: &Clickhouse, posted: &Posted<'_>) -> anyhow::Result<Vec<String>> {
     let began = Instant::now();
     let mut said = usize::MAX;
     loop {
-        let wrong = wrong(clickhouse, tenant, receipts).await?;
+        let wrong = wrong(clickhouse, posted).await?;
         if wrong.is_empty() || began.elapsed() > DONE_WITHIN {
             return Ok(wrong);
         }
@@ -177,28 +215,28 @@ const ACCOUNTED: &str = "SELECT receipt_id FROM {database}.receipts WHERE tenant
              SELECT receipt_id, part, parts FROM {database}.set_aside WHERE tenant_id = {tenant:String}) \
         GROUP BY receipt_id HAVING uniqExact(part) = max(parts))";
 
-async fn wrong(
-    clickhouse: &Clickhouse,
-    tenant: &str,
-    receipts: &[String],
-) -> anyhow::Result<Vec<String>> {
-    let whose = [("tenant", tenant)];
+async fn wrong(clickhouse: &Clickhouse, posted: &Posted<'_>) -> anyhow::Result<Vec<String>> {
+    let whose = [("tenant", posted.tenant)];
     let orders = clickhouse
         .rows::<OrderRow>(demo::ORDERS_QUERY, &whose)
         .await?;
     let orders = orders
         .into_iter()
-        .map(|row| (row.order_id, row.columns))
+        .map(|row| ((row.provider, row.order_id), row.columns))
         .collect();
-    let mut wrong = demo::wrong_orders(&orders);
     let deliveries: Vec<DeliveryRow> = clickhouse.rows(DELIVERIES, &whose).await?;
-    wrong.extend(demo::wrong_deliveries(&deliveries));
+    let mut wrong = Vec::new();
+    for provider in &posted.providers {
+        wrong.extend(demo::wrong_orders(*provider, &orders));
+        wrong.extend(demo::wrong_deliveries(*provider, &deliveries));
+    }
 
-    let list = receipts.join(",");
+    let list = posted.receipts.join(",");
     let accounted: Vec<Accounted> = clickhouse
-        .rows(ACCOUNTED, &[("tenant", tenant), ("receipts", &list)])
+        .rows(ACCOUNTED, &[("tenant", posted.tenant), ("receipts", &list)])
         .await?;
-    let missing = receipts
+    let missing = posted
+        .receipts
         .iter()
         .filter(|id| !accounted.iter().any(|row| row.receipt_id == **id));
     wrong.extend(missing.map(|receipt| format!("receipt {receipt} has no outcome yet")));
@@ -206,7 +244,10 @@ async fn wrong(
 }
 
 const DELIVERIES: &str = "SELECT * FROM {database}.deliveries WHERE tenant_id = {tenant:String} \
-    AND provider = 'lalamove' ORDER BY coalesce(requested_at, ended_at), root_order_id";
+    ORDER BY provider, coalesce(requested_at, ended_at, first_received_at), root_order_id";
+/// What customers collect or eat at the table.
+const WITHOUT_COURIER: &str = "SELECT * FROM {database}.orders WHERE tenant_id = {tenant:String} \
+    AND fulfilment IN ('TAKEAWAY', 'DINE_IN') ORDER BY provider, order_id";
 const OUTCOMES: &str = "SELECT tenant_id, provider, reason, count() AS outcomes FROM {database}.set_aside \
     WHERE tenant_id = {tenant:String} GROUP BY ALL ORDER BY ALL";
 
@@ -215,22 +256,30 @@ async fn print(clickhouse: &Clickhouse, tenant: &str) -> anyhow::Result<()> {
     let deliveries: Vec<Map<String, Value>> = clickhouse.rows(DELIVERIES, &whose).await?;
     output::title("Deliveries: a chain of replaced orders counts once");
     let columns = [
+        "provider",
         "root_order_id",
         "order_count",
         "status",
         "requested_at",
         "ended_at",
-        "driver_id",
         "price_amount",
+        "price_currency",
         "canceled_by",
     ];
     orders::print_rows(&deliveries, &columns);
-    let shown = orders::find(clickhouse, tenant, "lalamove", demo::SHOWN_ORDER).await?;
-    if let Some(order) = shown {
-        order.print();
+    let collected: Vec<Map<String, Value>> = clickhouse.rows(WITHOUT_COURIER, &whose).await?;
+    if !collected.is_empty() {
+        output::title("Orders without a courier are no deliveries");
+        let columns = ["provider", "order_id", "fulfilment", "status", "ended_at"];
+        orders::print_rows(&collected, &columns);
     }
-    let chained = orders::find(clickhouse, tenant, "lalamove", demo::CHAINED_ORDER).await?;
-    if let Some(order) = chained {
+    for (provider, order) in demo::SHOWN_ORDERS {
+        if let Some(order) = orders::find(clickhouse, tenant, provider.as_str(), order).await? {
+            order.print();
+        }
+    }
+    let (provider, order) = demo::CHAINED_ORDER;
+    if let Some(order) = orders::find(clickhouse, tenant, provider.as_str(), order).await? {
         order.print_chain();
     }
     let outcomes: Vec<Map<String, Value>> = clickhouse.rows(OUTCOMES, &whose).await?;

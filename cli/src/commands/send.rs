@@ -11,7 +11,7 @@ use crate::{Verdict, WrongUse, output, sender, sender::Sender, settings::Place};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  waybill send --endpoint demo-lalamove-hk --file webhook.json\n  \
-    waybill send --endpoint demo-lalamove-hk --file webhook.json --tamper"
+    waybill send --endpoint demo-sendstack --file webhook.json --tamper"
 )]
 pub(crate) struct Args {
     /// Id of the endpoint in the tenants file
@@ -22,7 +22,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BODY")]
     file: PathBuf,
 
-    /// Change one byte after signing, as a forger would
+    /// Change one byte after signing, as a forger would: of the body, or where the carrier's proof does not
+    /// cover it, of the credential
     #[arg(long)]
     tamper: bool,
 
@@ -62,11 +63,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     })?;
 
     let sender = Sender::new(ingest_url)?;
-    let mut body = sender.signed(endpoint, &text(&args.file)?)?;
+    let mut webhook = sender.signed(endpoint, &body(&args.file)?)?;
     if args.tamper {
-        sender::tamper(&mut body)?;
+        output::note(sender.tamper(endpoint, &mut webhook)?);
     }
-    let answer = sender.post(endpoint, body).await?;
+    let answer = sender.post(endpoint, webhook).await?;
     if args.json {
         output::json(&answer)?;
     } else {
@@ -83,14 +84,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     })
 }
 
-fn text(file: &std::path::Path) -> anyhow::Result<String> {
+fn body(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     if file.as_os_str() == "-" {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         std::io::stdin()
-            .read_to_string(&mut text)
+            .read_to_end(&mut bytes)
             .context("reading standard input")?;
-        return Ok(text);
+        return Ok(bytes);
     }
-    std::fs::read_to_string(file)
-        .map_err(|error| WrongUse(format!("{}: {error}", file.display())).into())
+    std::fs::read(file).map_err(|error| WrongUse(format!("{}: {error}", file.display())).into())
 }

@@ -26,6 +26,10 @@ impl Ports {
         self.0.saturating_add(Self::INGEST)
     }
 
+    pub(super) fn ingest_url(self) -> String {
+        format!("http://127.0.0.1:{}", self.ingest())
+    }
+
     /// Of the service at this place among [`SERVICES`].
     pub(super) fn admin(self, service: usize) -> u16 {
         let place = u16::try_from(service).unwrap_or(u16::MAX);
@@ -57,12 +61,10 @@ impl Variables {
             ("HTTP__LISTEN", format!("127.0.0.1:{}", ports.ingest())),
             ("TENANTS__PATH", path(folder.tenants())),
             ("PRIVACY__KEY_FILE", path(&folder.privacy_key())),
+            ("BLOBS__URL", folder.blobs_url().to_owned()),
             ("INSTANCE__ID", "local".to_owned()),
         ];
-        let mut addresses = vec![(
-            "WAYBILL_INGEST_URL".to_owned(),
-            format!("http://127.0.0.1:{}", ports.ingest()),
-        )];
+        let mut addresses = vec![("WAYBILL_INGEST_URL".to_owned(), ports.ingest_url())];
         addresses.extend(SERVICES.iter().enumerate().map(|(place, service)| {
             let name = format!("WAYBILL_ADMIN_{}", service.to_uppercase());
             (name, format!("http://127.0.0.1:{}", ports.admin(place)))
