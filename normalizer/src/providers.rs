@@ -1,20 +1,23 @@
 //! What each carrier's webhooks mean. How each one proves itself is ingest's affair.
 
+mod ahamove;
+mod dellyman;
 mod lalamove;
+mod ordatic;
+mod sendstack;
+mod snapshot;
 
-use schemas::{DeliveryEvent, Provider, Reason, set_aside::Why};
+use schemas::{Provider, set_aside::Why};
 
-use crate::normalize::Webhook;
+use crate::normalize::{Normalized, Webhook};
 
 /// The events of one webhook; `part` and `parts` are the caller's to set.
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
+pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Normalized, Why> {
     match webhook.headers.provider {
-        Provider::Lalamove => lalamove::events(webhook),
-        Provider::Ahamove | Provider::Ordatic | Provider::Sendstack | Provider::Dellyman => {
-            Err(Why {
-                reason: Reason::Unsupported,
-                detail: format!("provider: {} is not read yet", webhook.headers.provider),
-            })
-        }
+        Provider::Lalamove => lalamove::events(webhook).map(Normalized::from),
+        Provider::Ahamove => ahamove::events(webhook).map(Normalized::from),
+        Provider::Dellyman => dellyman::events(webhook).map(Normalized::from),
+        Provider::Ordatic => ordatic::events(webhook),
+        Provider::Sendstack => sendstack::events(webhook).map(Normalized::from),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Output, Stage};
 use schemas::{
-    Micros, SetAside,
+    DeliveryEvent, Micros, SetAside,
     avro::{AvroError, Encoder, Record},
     mapping::Mapping,
     raw_webhook::RawHeaders,
@@ -13,8 +13,9 @@ use schemas::{
 };
 
 use crate::{
+    blobs::{self, BlobStore, NoBody},
     metrics::{Metrics, Pending},
-    normalize::{Rules, normalize},
+    normalize::{Blob, Rules, normalize},
     outcome::{Disposition, Outcome, Written},
     privacy::Privacy,
     schema_ids::SchemaIds,
@@ -28,6 +29,7 @@ const VALUE_BYTES_MAX: usize = 900_000;
 pub struct Normalizer {
     mapping: Arc<Mapping>,
     privacy: Privacy,
+    blobs: Option<BlobStore>,
     canonical: Arc<str>,
     set_aside: Arc<str>,
     events: Encoder,
@@ -51,6 +53,7 @@ impl Normalizer {
         Ok(Self {
             mapping,
             privacy,
+            blobs: None,
             canonical: Topic::Canonical.name(prefix).into(),
             set_aside: Topic::SetAside.name(prefix).into(),
             events: Encoder::new(Record::DeliveryEvent, ids.delivery_event)?,
@@ -60,15 +63,31 @@ impl Normalizer {
         })
     }
 
-    fn outcome(&self, headers: &RawHeaders, body: &[u8]) -> Outcome {
+    /// The same stage with a store for bodies and images.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Option<BlobStore>) -> Self {
+        Self { blobs, ..self }
+    }
+
+    /// What becomes of one webhook, and the images that must lie in the store before it does.
+    fn outcome(&self, headers: &RawHeaders, value: &[u8]) -> Result<(Outcome, Vec<Blob>), Failure> {
+        let body = match blobs::body(self.blobs.as_ref(), headers, value) {
+            Ok(body) => body,
+            Err(NoBody::Never(why)) => return Ok((Outcome::Refused(why), Vec::new())),
+            Err(NoBody::Later(why)) => return Err(Failure::Retry(why)),
+        };
         let rules = Rules {
             mapping: &self.mapping,
             privacy: &self.privacy,
+            blobs_url: self.blobs.as_ref().map(BlobStore::url),
         };
-        let events = match normalize(headers, body, rules) {
-            Ok(events) => events,
-            Err(why) => return Outcome::Refused(why),
-        };
+        Ok(match normalize(headers, &body, rules) {
+            Ok(normalized) => (self.written(normalized.events), normalized.blobs),
+            Err(why) => (Outcome::Refused(why), Vec::new()),
+        })
+    }
+
+    fn written(&self, events: Vec<DeliveryEvent>) -> Outcome {
         let mut written = Vec::with_capacity(events.len());
         for event in events {
             match self.events.encode(&event) {
@@ -178,7 +197,10 @@ impl Stage for Normalizer {
     fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
         match RawHeaders::from_pairs(record.headers.iter().copied()) {
             Ok(headers) => {
-                let outcome = self.outcome(&headers, record.value.unwrap_or_default());
+                let (outcome, blobs) = self.outcome(&headers, record.value.unwrap_or_default())?;
+                if let Some(store) = &self.blobs {
+                    store.put(blobs)?;
+                }
                 self.settle(outcome, record, || About::receipt(&headers), out)
             }
             Err(header) => self.settle(

@@ -1,6 +1,9 @@
 //! The normalizer's settings; `settings.default.toml` is their manual.
 
-use runtime::settings::{self, BlobsSettings, Common, PrivacySettings, Problems, RegistrySettings};
+use runtime::{
+    blobs,
+    settings::{self, BlobsSettings, Common, PrivacySettings, Problems, RegistrySettings},
+};
 use schemas::registry::Registry;
 use serde::Deserialize;
 
@@ -39,6 +42,10 @@ impl settings::Settings for Settings {
         if Registry::new(&self.registry.url, None, None).is_err() {
             let text = "must be the http or https address of the registry's API";
             problems.add("registry.url", text);
+        }
+        if !self.blobs.url.is_empty() && blobs::check(&self.blobs.url).is_err() {
+            let text = "must be file:///…, s3://bucket/prefix, gs://… or az://…, or empty";
+            problems.add("blobs.url", text);
         }
         // Without a key, anybody could compute the pseudonym of a phone number.
         if self.privacy.key.is_empty() {

@@ -143,14 +143,6 @@ fn what_gives_no_event_is_set_aside_once_under_its_receipt() {
         Reason::Unsupported,
         "body-ref",
     );
-    for provider in Provider::ALL.iter().filter(|p| **p != Provider::Lalamove) {
-        check(
-            &|h| h.provider = *provider,
-            body,
-            Reason::Unsupported,
-            "provider",
-        );
-    }
 }
 
 #[test]

