@@ -84,6 +84,8 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub canceled_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
@@ -188,6 +190,7 @@ impl Extras {
             driver: event.driver.clone(),
             price: event.price.clone(),
             refund: event.refund.clone(),
+            refund_id: text(&event.refund_id),
             canceled_by: text(&event.canceled_by),
             cancel_reason: text(&event.cancel_reason),
             attempt: event.attempt,

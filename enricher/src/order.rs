@@ -1,5 +1,7 @@
 //! All that is kept of one order: what was released, what waits, its place in its chain. Pure.
 
+pub mod recognise;
+
 use std::sync::Arc;
 
 use schemas::{
@@ -16,9 +18,9 @@ use crate::{
     outcome,
     place::{Place, Span},
     reorder::{
-        duplicates::{Seen, Sighting, sighting},
         late::Frontier,
         order_window::{Waiting, Window},
+        repeats::Runs,
     },
     status::{Fold, Outcome},
 };
@@ -49,6 +51,8 @@ pub struct OrderState {
     touched_ms: i64,
     #[serde(rename = "g", skip_serializing_if = "Lineage::is_empty")]
     lineage: Lineage,
+    #[serde(rename = "q", skip_serializing_if = "Runs::is_empty")]
+    runs: Runs,
     #[serde(skip)]
     folded: Option<Folded>,
     #[serde(skip)]
@@ -67,7 +71,7 @@ pub struct Origin {
 }
 
 /// Follows from the facts; kept while they only grow at their end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Folded {
     fold: Fold,
     frontier: Frontier,
@@ -144,27 +148,6 @@ impl OrderState {
         });
     }
 
-    pub fn sighting(&self, event: &DeliveryEvent, content: Content) -> Sighting {
-        let released = self
-            .facts()
-            .find(|fact| fact.place.event_id == event.event_id);
-        let seen = released.map(|fact| Seen {
-            receipt_id: fact.receipt_id,
-            part: fact.part,
-            content: fact.content,
-        });
-        let waiting = || {
-            let mut waiting = self.window.iter();
-            let found = waiting.find(|waiting| waiting.place.event_id == event.event_id)?;
-            Some(Seen {
-                receipt_id: found.event.receipt_id,
-                part: found.event.part,
-                content: found.content,
-            })
-        };
-        sighting(event, content, seen.or_else(waiting))
-    }
-
     /// The carrier's word of the last released status that sorts before a place.
     pub(crate) fn word_before(&self, place: Place) -> Option<&str> {
         let before = self.facts.partition_point(|fact| fact.place < place);
@@ -175,7 +158,9 @@ impl OrderState {
     /// The order's status as known now.
     pub fn outcome(&self) -> Option<Outcome> {
         let provider = self.origin.as_ref()?.provider;
-        self.folded(provider).fold.outcome(provider, self.facts())
+        self.folded(provider, |folded| {
+            folded.fold.outcome(provider, self.facts())
+        })
     }
 
     /// Nothing waits, and nothing more is expected: the order ended, or has no event at all.
@@ -184,23 +169,28 @@ impl OrderState {
         self.window.is_empty() && (ended || self.facts.is_empty())
     }
 
-    fn folded(&self, provider: Provider) -> Folded {
-        self.folded.unwrap_or_else(|| {
-            let mut folded = Folded::default();
-            self.facts().for_each(|fact| folded.add(provider, fact));
-            folded
-        })
+    fn folded<T>(&self, provider: Provider, read: impl FnOnce(&Folded) -> T) -> T {
+        match &self.folded {
+            Some(folded) => read(folded),
+            None => read(&self.fold(provider)),
+        }
+    }
+
+    fn fold(&self, provider: Provider) -> Folded {
+        let mut folded = Folded::default();
+        self.facts().for_each(|fact| folded.add(provider, fact));
+        folded
     }
 
     fn insert(&mut self, provider: Provider, fact: Fact) {
         let at = self.facts.partition_point(|other| other.place < fact.place);
-        let mut folded = self.folded(provider);
-        let is_last = at == self.facts.len();
-        if is_last {
+        let known = self.folded.take();
+        if at == self.facts.len() {
+            let mut folded = known.unwrap_or_else(|| self.fold(provider));
             folded.add(provider, &fact);
+            self.folded = Some(folded);
         }
         self.facts.insert(at, Arc::new(fact));
-        self.folded = is_last.then_some(folded);
     }
 
     /// Gives an event its place in the history.
@@ -210,7 +200,7 @@ impl OrderState {
             event.occurred_at,
             event.occurred_at_uncertainty_ms.unwrap_or_default(),
         );
-        let late = self.folded(event.provider).frontier.is_late(span);
+        let late = self.folded(event.provider, |folded| folded.frontier.is_late(span));
         self.sequence += 1;
         let release = Release {
             sequence: self.sequence,

@@ -16,6 +16,7 @@ use crate::{
     content::Content,
     effects::Effects,
     lineage::Link,
+    order::recognise::Recognised,
     outcome::Outcome,
     reorder::{Holds, duplicates::Sighting, release_due},
     snapshot,
@@ -105,17 +106,31 @@ impl Partition {
         appended: Appended,
         to: &mut Effects,
     ) {
+        let mut event = event;
         let state = self.store.order(key);
-        let content = Content::of(&event);
-        match state.map_or(Sighting::New, |state| state.sighting(&event, content)) {
+        let known = state.map(|state| state.recognise(&mut event));
+        let Recognised {
+            sighting,
+            content,
+            run,
+        } = known.unwrap_or_else(|| Recognised::new(Sighting::New, Content::of(&event)));
+        match sighting {
             Sighting::Repeated => to.outcomes.push(Outcome::Repeated),
-            Sighting::Duplicate => to.refuse(&event, Reason::Duplicate, DUPLICATE.into()),
+            Sighting::Duplicate => {
+                to.refuse(&event, Reason::Duplicate, DUPLICATE.into());
+                if run.is_some() {
+                    self.change(key, appended.at_ms, to, |state, _, _, _| {
+                        state.note_run(run)
+                    });
+                }
+            }
             Sighting::New if state.is_some_and(|state| state.is_full(appended.bytes)) => {
                 let detail = "order_id: the order has more events than one state holds";
                 to.refuse(&event, Reason::TooLarge, detail.into());
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                 state.grow(appended.bytes);
+                state.note_run(run);
                 let waiting = rules.holds.waiting(event, content, appended.at_ms);
                 rules.holds.admit(state, waiting, time_ms, to);
             }),

@@ -46,13 +46,4 @@ impl Span {
             latest: at.plus(half),
         }
     }
-
-    /// Certainly earlier: the two do not even touch.
-    pub fn is_before(self, other: Self) -> bool {
-        self.latest < other.earliest
-    }
-
-    pub fn overlaps(self, other: Self) -> bool {
-        !self.is_before(other) && !other.is_before(self)
-    }
 }

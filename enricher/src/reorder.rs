@@ -8,6 +8,7 @@ pub mod duplicates;
 pub mod late;
 pub mod order_window;
 pub mod release;
+pub mod repeats;
 
 use schemas::{DeliveryEvent, OccurredAtSource, Provider};
 

@@ -1,12 +1,14 @@
 //! The newest state of an order, folded over its facts in event-time order. Pure.
 
 pub mod assignment;
+pub mod refunds;
 pub mod stops;
+pub mod times;
 
 use std::time::Duration;
 
 use schemas::{
-    Assurance, Micros, Order, OrderId, OrderKey, Provider, Status,
+    Assurance, Fulfilment, Micros, Order, OrderId, OrderKey, Provider, Status,
     delivery_event::{Proof, Stop},
     ids::Subject,
 };
@@ -18,6 +20,8 @@ use crate::{
     status::{Fold, Outcome},
 };
 use assignment::Assignments;
+use refunds::Refunds;
+use times::{Proven, Source, When};
 
 /// How long a cancellation by Lalamove's support may still turn out to be a replacement.
 const PROVISIONAL: Duration = Duration::from_secs(10 * 60);
@@ -30,10 +34,7 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
     else {
         return None;
     };
-    let mut folded = Folded::default();
-    for fact in state.facts() {
-        folded.add(key.provider, fact);
-    }
+    let folded = Folded::of(key.provider, state);
     let outcome = folded
         .fold
         .outcome(key.provider, state.facts())
@@ -47,11 +48,12 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         decided,
         assignments,
         newest,
-        mut stops,
+        stops,
         proofs,
+        refunds,
+        attempts,
         ..
     } = folded;
-    stops.sort_by_key(|stop| stop.index);
     Some(Order {
         tenant_id: key.tenant.clone(),
         provider: key.provider,
@@ -63,10 +65,10 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         is_final: outcome.is_final,
         provisional_until: ends.provisional_until,
         fulfilment: newest.fulfilment,
-        created_at: newest.created_at,
+        created_at: newest.created_at.or(newest.creation_received_at),
         assigned_at: assignments.at(),
-        first_assigned_at: assignments.first_at,
-        picked_up_at: assignments.picked_up_at,
+        first_assigned_at: assignments.first_at(),
+        picked_up_at: assignments.picked_up_at(),
         delivered_at: ends.delivered_at,
         canceled_at: ends.canceled_at,
         ended_at: ends.ended_at,
@@ -74,12 +76,12 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         reassignment_count: assignments.reassignments(),
         driver: assignments.driver,
         price: newest.price,
-        refund: newest.refund,
+        refund: refunds.sum(),
         stops,
         proofs,
         event_count: count(state.facts().count()),
         late_count: count(state.facts().filter(|fact| fact.late).count()),
-        failed_attempts: folded.failed.max(folded.attempts),
+        failed_attempts: attempts.count(),
         canceled_by: ends.canceled_by,
         cancel_reason: ends.cancel_reason,
         scheduled_at: newest.scheduled_at,
@@ -115,27 +117,73 @@ struct Folded {
     proofs: Vec<Proof>,
     /// The weakest of all: the order rests on each of its events.
     assurance: Assurance,
-    failed: i32,
-    attempts: i32,
+    attempts: Attempts,
+    refunds: Refunds,
+    proven: Proven,
+}
+
+/// Handovers that failed.
+#[derive(Default)]
+struct Attempts {
+    said: i32,
+    /// The highest that the carrier numbers.
+    numbered: i32,
+    last_at: Option<Micros>,
+}
+
+impl Attempts {
+    /// A snapshot repeats a failure with the same time.
+    fn add(&mut self, at: Micros, number: Option<i32>) {
+        self.numbered = self.numbered.max(number.unwrap_or(0));
+        if self.last_at.replace(at) != Some(at) {
+            self.said = self.said.saturating_add(1);
+        }
+    }
+
+    /// Where the carrier numbers them, a failure without a number is none of them: that of a return.
+    fn count(&self) -> i32 {
+        if self.numbered > 0 {
+            self.numbered
+        } else {
+            self.said
+        }
+    }
 }
 
 /// What the fact said that gave the order its status.
 #[derive(Default)]
 struct Decided {
     at: Option<Micros>,
+    /// When, with how far that can be trusted.
+    when: When,
     provider_status: Option<String>,
-    canceled_at: Option<Micros>,
+    canceled: When,
+}
+
+impl Decided {
+    /// A snapshot may know better when it was than our receipt does.
+    fn at_or(&self, proven: Option<Micros>) -> Option<Micros> {
+        at_or(self.when, proven)
+    }
+}
+
+fn at_or(mut when: When, proven: Option<Micros>) -> Option<Micros> {
+    if let Some(proven) = proven {
+        when.note(proven, Source::Proof);
+    }
+    when.at()
 }
 
 /// Of each, the newest that was said.
 #[derive(Default)]
 struct Newest {
-    fulfilment: Option<schemas::Fulfilment>,
+    fulfilment: Option<Fulfilment>,
     /// The earliest: several events repeat it, with less precision or none.
     created_at: Option<Micros>,
+    /// What stands for it where the carrier sends no times.
+    creation_received_at: Option<Micros>,
     scheduled_at: Option<Micros>,
     price: Option<schemas::Money>,
-    refund: Option<schemas::Money>,
     canceled_by: Option<String>,
     cancel_reason: Option<String>,
     external_order_id: Option<String>,
@@ -143,6 +191,16 @@ struct Newest {
 }
 
 impl Folded {
+    fn of(provider: Provider, state: &OrderState) -> Self {
+        let mut folded = Self::default();
+        for fact in state.facts() {
+            folded.add(provider, fact);
+        }
+        folded.proven.fill(&mut folded.stops);
+        folded.stops.sort_by_key(|stop| stop.index);
+        folded
+    }
+
     fn add(&mut self, provider: Provider, fact: &Fact) {
         let counts = self.fold.step(provider, fact);
         if counts {
@@ -150,16 +208,22 @@ impl Folded {
         }
         self.assignments.add(fact, counts);
         self.assurance = self.assurance.max(fact.assurance);
-        if fact.kind == schemas::Kind::OrderCreated && fact.is_carrier_dated() {
-            self.newest.created(fact.place.occurred_at);
+        if fact.kind == schemas::Kind::OrderCreated {
+            self.newest
+                .created(fact.place.occurred_at, Source::of(fact));
         }
         if fact.says() == Some(Status::Failed) {
-            self.failed = self.failed.saturating_add(1);
-            let attempt = fact.extras.as_ref().and_then(|extras| extras.attempt);
-            self.attempts = self.attempts.max(attempt.unwrap_or(0));
+            let number = fact.extras.as_ref().and_then(|extras| extras.attempt);
+            self.attempts.add(fact.place.occurred_at, number);
         }
         if let Some(extras) = fact.extras.as_deref() {
             self.newest.lay_over(extras);
+            if let Some(refund) = &extras.refund {
+                self.refunds.add(extras.refund_id.as_deref(), refund);
+            }
+            for milestone in &extras.milestones {
+                self.proven.add(milestone);
+            }
             for stop in &extras.stops {
                 stops::merge(&mut self.stops, stop);
             }
@@ -170,31 +234,44 @@ impl Folded {
     }
 
     fn decide(&mut self, fact: &Fact) {
-        self.decided.at = Some(fact.place.occurred_at);
+        let at = fact.place.occurred_at;
+        let mut when = When::default();
+        when.note(at, Source::of(fact));
+        self.decided.at = Some(at);
+        self.decided.when = when;
         if let Some(word) = &fact.provider_status {
             self.decided.provider_status = Some(word.to_string());
         }
         if fact.says() == Some(Status::Canceled) {
-            self.decided.canceled_at = Some(fact.place.occurred_at);
+            self.decided.canceled = when;
         }
     }
 
-    /// Carriers repeat evidence with every later event.
+    /// Carriers repeat evidence with every later event, and may tell more of it.
     fn prove(&mut self, proof: &Proof) {
         let same = |known: &&mut Proof| {
-            (&known.role, known.stop_index, &known.uri)
-                == (&proof.role, proof.stop_index, &proof.uri)
+            let stops = (known.stop_index, proof.stop_index);
+            known.uri == proof.uri && (stops.0 == stops.1 || stops.0.is_none() || stops.1.is_none())
         };
-        match self.proofs.iter_mut().find(same) {
-            Some(known) => known.clone_from(proof),
-            None => self.proofs.push(proof.clone()),
-        }
+        let Some(known) = self.proofs.iter_mut().find(same) else {
+            self.proofs.push(proof.clone());
+            return;
+        };
+        let before = std::mem::replace(known, proof.clone());
+        known.stop_index = known.stop_index.or(before.stop_index);
+        known.sha256 = known.sha256.take().or(before.sha256);
+        known.media_type = known.media_type.take().or(before.media_type);
+        known.bytes = known.bytes.or(before.bytes);
     }
 }
 
 impl Newest {
-    fn created(&mut self, at: Micros) {
-        self.created_at = Some(self.created_at.map_or(at, |known| known.min(at)));
+    fn created(&mut self, at: Micros, source: Source) {
+        let known = match source {
+            Source::Carrier | Source::Proof => &mut self.created_at,
+            Source::Receipt => &mut self.creation_received_at,
+        };
+        *known = Some(known.map_or(at, |known| known.min(at)));
     }
 
     fn lay_over(&mut self, extras: &Extras) {
@@ -204,18 +281,26 @@ impl Newest {
             }
         }
         let milestones = extras.milestones.iter();
-        let created = milestones.filter(|milestone| milestone.status == Status::Created);
+        let created = milestones.filter(|milestone| {
+            milestone.status == Status::Created && milestone.stop_index.is_none()
+        });
         for at in extras
             .created_at
             .into_iter()
             .chain(created.map(|milestone| milestone.at))
         {
-            self.created(at);
+            self.created(at, Source::Proof);
         }
-        over(&mut self.fulfilment, &extras.fulfilment);
+        // A customer who fetched the goods or ate them there is no courier's, whatever is told later.
+        if !matches!(
+            self.fulfilment,
+            Some(Fulfilment::Takeaway | Fulfilment::DineIn)
+        ) || extras.fulfilment != Some(Fulfilment::Courier)
+        {
+            over(&mut self.fulfilment, &extras.fulfilment);
+        }
         over(&mut self.scheduled_at, &extras.scheduled_at);
         over(&mut self.price, &extras.price);
-        over(&mut self.refund, &extras.refund);
         over(&mut self.canceled_by, &extras.canceled_by);
         over(&mut self.cancel_reason, &extras.cancel_reason);
         over(&mut self.external_order_id, &extras.external_order_id);
@@ -244,32 +329,34 @@ impl Ends {
             ..Self::default()
         };
         match outcome.status {
-            Status::Delivered | Status::PartiallyDelivered => Self {
-                delivered_at: decided.at,
-                ended_at: decided.at,
-                ..Self::default()
-            },
+            Status::Delivered | Status::PartiallyDelivered => {
+                let delivered_at = decided.at_or(folded.proven.delivered_at);
+                Self {
+                    delivered_at,
+                    ended_at: delivered_at,
+                    ..Self::default()
+                }
+            }
             Status::Canceled => {
                 let by = folded.newest.canceled_by.as_deref();
                 let may_turn = provider == Provider::Lalamove && by == Some(LALAMOVE_SUPPORT);
-                let until = decided
-                    .at
+                let canceled_at = decided.at_or(folded.proven.canceled_at);
+                let until = canceled_at
                     .filter(|_| may_turn)
                     .map(|at| at.plus(PROVISIONAL));
                 Self {
-                    canceled_at: decided.at,
+                    canceled_at,
+                    ended_at: canceled_at,
                     provisional_until: until,
                     ..called_off()
                 }
             }
             Status::Replaced => {
-                let ended = decided
-                    .canceled_at
-                    .or(folded.fold.superseded_at())
-                    .or(decided.at);
+                let canceled_at = at_or(decided.canceled, folded.proven.canceled_at);
+                let ended_at = canceled_at.or(folded.fold.superseded_at()).or(decided.at);
                 Self {
-                    canceled_at: decided.canceled_at,
-                    ended_at: ended,
+                    canceled_at,
+                    ended_at,
                     ..called_off()
                 }
             }

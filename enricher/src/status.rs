@@ -4,8 +4,14 @@
 //! overlap within their uncertainty the mapping's rank decides; a CANCELED of a superseded order is
 //! its replacement; times that are not the carrier's can't undo a final status; a kitchen does not
 //! speak for the rider.
+//!
+//! Overlap is not transitive: of three facts the first and the last may be certain while both
+//! overlap the second. So a fact is judged against all that sort before it, and not only against the
+//! one that stands: it counts only where none of them, whether it counted or not, overlaps it and
+//! ranks higher. That depends on the facts alone, so the order in which they arrived changes nothing.
 
 use schemas::{Kind, Micros, Provider, Status};
+use smallvec::SmallVec;
 
 use crate::{
     fact::Fact,
@@ -14,17 +20,41 @@ use crate::{
 };
 
 /// What stands after some facts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fold {
     current: Option<Standing>,
+    reached: Reached,
     /// When the order was first said to be superseded.
     superseded_at: Option<Micros>,
+}
+
+/// Until when which ranks may have been reached. What another one outlasts and outranks is left
+/// out, so there are never more than ranks, and mostly one.
+#[derive(Clone, Debug, Default)]
+struct Reached(SmallVec<[(Micros, u8); 1]>);
+
+impl Reached {
+    /// Whether an earlier fact overlaps the next one and ranks higher. It began no later than the
+    /// next one may have ended, so only its own end matters.
+    fn outranks(&self, span: Span, rank: u8) -> bool {
+        let outranks = |(latest, other): &(Micros, u8)| *latest >= span.earliest && *other > rank;
+        self.0.iter().any(outranks)
+    }
+
+    fn add(&mut self, span: Span, rank: u8) {
+        let added = (span.latest, rank);
+        let covers = |one: (Micros, u8), other: (Micros, u8)| one.0 >= other.0 && one.1 >= other.1;
+        if self.0.iter().any(|known| covers(*known, added)) {
+            return;
+        }
+        self.0.retain(|known| !covers(added, *known));
+        self.0.push(added);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     status: Status,
-    span: Span,
     carrier_dated: bool,
     ends: bool,
 }
@@ -51,13 +81,16 @@ impl Fold {
         };
         let next = Standing {
             status,
-            span: fact.span(),
             carrier_dated: fact.is_carrier_dated(),
             ends: fact.ends,
         };
-        let yields = self
-            .current
-            .is_none_or(|current| current.yields_to(provider, next));
+        let span = fact.span();
+        let outranked = self.reached.outranks(span, status.rank());
+        self.reached.add(span, status.rank());
+        let yields = !outranked
+            && self
+                .current
+                .is_none_or(|current| current.yields_to(provider, next));
         if yields {
             self.current = Some(next);
         }
@@ -100,9 +133,6 @@ impl Fold {
 
 impl Standing {
     fn yields_to(self, provider: Provider, next: Standing) -> bool {
-        if self.span.overlaps(next.span) && next.status.rank() < self.status.rank() {
-            return false;
-        }
         if provider == Provider::Ordatic && is_kitchen(next.status) && is_riders(self.status) {
             return false;
         }

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
-use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Order, Reason, Status};
+use schemas::{
+    DeliveryEvent, Kind, Micros, OccurredAtSource, Order, Reason, Status, delivery_event::Milestone,
+};
 
 use super::*;
 use crate::{outcome::Outcome, sample::*};
@@ -39,6 +41,25 @@ fn the_same_receipt_is_counted_and_another_one_is_set_aside() {
     let (about, why) = &bench.effects.set_aside[0];
     assert_eq!(about.receipt_id, receipt("other").to_string());
     assert_eq!(why.reason, Reason::Duplicate);
+}
+
+#[test]
+fn the_first_receipt_that_was_taken_in_stays_the_orders_first() {
+    let mut bench = Bench::default();
+    let first = DeliveryEvent {
+        received_at: at(100),
+        ..status("PICKED_UP", "ON_GOING", 20)
+    };
+    bench.append(first, 0);
+    let mut earlier = status("ASSIGNING_DRIVER", "", 0);
+    earlier.endpoint_id = schemas::EndpointId::new("another").unwrap();
+    bench.append(earlier, 1);
+    bench.advance(10);
+    let order = bench.commit().pop().unwrap();
+    assert_eq!(order.first_received_at, at(100));
+    assert_eq!(order.endpoint_id.as_str(), "acme-lalamove-hk");
+    let mut told = bench.effects.ordered.iter();
+    assert!(told.all(|(_, ordered)| ordered.order_first_received_at == Some(at(100))));
 }
 
 #[test]
@@ -302,6 +323,19 @@ fn any_event() -> impl Strategy<Value = DeliveryEvent> {
     let uncertainty = prop::option::of(0_i64..8_000);
     let name = any::<u32>();
     let driver_name = prop::option::of("[ab]");
+    let milestone = (
+        prop::sample::select(Status::ALL),
+        0_i64..20,
+        prop::option::of(0..3_i32),
+    );
+    let milestones = prop::collection::vec(milestone, 0..3).prop_map(|all| {
+        let milestone = |(status, seconds, stop_index)| Milestone {
+            status,
+            at: at(seconds),
+            stop_index,
+        };
+        all.into_iter().map(milestone).collect::<Vec<_>>()
+    });
     (
         prop::option::of(statuses),
         kinds,
@@ -310,15 +344,19 @@ fn any_event() -> impl Strategy<Value = DeliveryEvent> {
         uncertainty,
         name,
         driver_name,
+        milestones,
     )
         .prop_map(
-            |(status, kind, source, seconds, uncertainty, name, driver_name)| DeliveryEvent {
-                status,
-                provider_status: status.map(|status| status.to_string()),
-                occurred_at_source: source,
-                occurred_at_uncertainty_ms: uncertainty,
-                driver: driver_name.map(|name| driver(&name)),
-                ..event(&name.to_string(), kind, seconds)
+            |(status, kind, source, seconds, uncertainty, name, driver_name, milestones)| {
+                DeliveryEvent {
+                    milestones,
+                    status,
+                    provider_status: status.map(|status| status.to_string()),
+                    occurred_at_source: source,
+                    occurred_at_uncertainty_ms: uncertainty,
+                    driver: driver_name.map(|name| driver(&name)),
+                    ..event(&name.to_string(), kind, seconds)
+                }
             },
         )
 }

@@ -186,3 +186,36 @@ fn a_backlog_ends_no_hold() {
     bench.append(status("ASSIGNING_DRIVER", "", 0), 3_604);
     assert_eq!(bench.words()[1..], ["ASSIGNING_DRIVER", "ON_GOING"]);
 }
+
+#[test]
+fn a_snapshot_without_a_previous_status_waits_unless_it_says_that_it_is_the_first() {
+    let snapshot = |word: &str, kind, seconds| schemas::DeliveryEvent {
+        provider: schemas::Provider::Dellyman,
+        provider_previous_status: None,
+        kind,
+        ..status(word, "", seconds)
+    };
+    let mut bench = Bench::default();
+    bench.append(snapshot("PENDING", Kind::OrderCreated, 0), 0);
+    assert_eq!(bench.words(), ["PENDING"]);
+    bench.append(snapshot("COMPLETED", Kind::OrderStatusChanged, 20), 1);
+    bench.append(snapshot("PICKED_UP", Kind::OrderStatusChanged, 10), 2);
+    assert_eq!(bench.words(), ["PENDING"]);
+    bench.advance(6);
+    assert_eq!(bench.words(), ["PENDING", "PICKED_UP", "COMPLETED"]);
+}
+
+#[test]
+fn an_event_that_may_be_an_hour_off_is_late_only_beyond_that() {
+    let check = |seconds, late| {
+        let mut bench = Bench::default();
+        for (name, seconds) in [("1", 0), ("2", seconds)] {
+            let mut event = event(name, Kind::NoteAdded, seconds);
+            event.occurred_at_uncertainty_ms = Some(3_600_000);
+            bench.append(event, 1);
+        }
+        assert_eq!(bench.effects.ordered[1].1.late, late, "{seconds}");
+    };
+    check(-7_200, false);
+    check(-7_201, true);
+}

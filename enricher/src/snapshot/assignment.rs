@@ -5,6 +5,7 @@ use schemas::{
     delivery_event::{Driver, Milestone},
 };
 
+use super::times::{Source, When};
 use crate::fact::Fact;
 
 /// The assignments of an order so far, in event time.
@@ -12,24 +13,36 @@ use crate::fact::Fact;
 pub struct Assignments {
     current: Option<Assignment>,
     begun: i32,
-    /// The last step back to looking for a driver.
+    /// When the last one of them ended: what is older is no longer told of the order.
     dropped_at: Option<Micros>,
-    pub first_at: Option<Micros>,
-    pub picked_up_at: Option<Micros>,
+    /// Of the first that ended.
+    first_at: Option<Micros>,
+    picked_up: When,
     /// The last known one: carriers clear it when an order ends badly.
     pub driver: Option<Driver>,
 }
 
 #[derive(Clone, Debug)]
 struct Assignment {
-    at: Micros,
+    began: When,
     driver_id: Option<String>,
 }
 
 impl Assignments {
     /// Of the driver who has the order now, or had it last.
     pub fn at(&self) -> Option<Micros> {
-        self.current.as_ref().map(|assignment| assignment.at)
+        self.current
+            .as_ref()
+            .and_then(|assignment| assignment.began.at())
+    }
+
+    /// Of the first driver who had the order.
+    pub fn first_at(&self) -> Option<Micros> {
+        self.first_at.into_iter().chain(self.at()).min()
+    }
+
+    pub fn picked_up_at(&self) -> Option<Micros> {
+        self.picked_up.at()
     }
 
     pub fn reassignments(&self) -> i32 {
@@ -48,13 +61,14 @@ impl Assignments {
         for milestone in extras.map_or(&[][..], |extras| &extras.milestones) {
             self.reach(milestone, driver);
         }
+        let source = Source::of(fact);
         if fact.kind == Kind::DriverAssigned || status.is_some_and(proves_assignment) {
-            self.begin(at, driver);
+            self.begin(at, source, driver);
         } else if let Some(id) = driver.and_then(known_id) {
-            self.name(at, id);
+            self.name(at, source, id);
         }
         if status == Some(Status::PickedUp) {
-            self.pick_up(at);
+            self.picked_up.note(at, source);
         }
         if let Some(driver) = driver {
             self.know(driver);
@@ -63,62 +77,72 @@ impl Assignments {
 
     /// A driver lets go of an order: whatever he did for it must be done again.
     fn drop_out(&mut self, at: Micros) {
-        if self.current.take().is_some() || self.picked_up_at.is_some() {
+        if self.current.is_some() || self.picked_up.is_known() {
+            self.first_at = self.first_at();
+            self.current = None;
             self.dropped_at = Some(at);
-            self.picked_up_at = None;
+            self.picked_up = When::default();
         }
     }
 
+    /// What happened at a stop is told of the stop; the pickup is the order's too.
     fn reach(&mut self, milestone: &Milestone, driver: Option<&Driver>) {
-        if self
-            .dropped_at
-            .is_some_and(|dropped| milestone.at <= dropped)
-        {
+        let Milestone {
+            status,
+            at,
+            stop_index,
+        } = *milestone;
+        if self.dropped_at.is_some_and(|dropped| at <= dropped) {
             return;
         }
-        if proves_assignment(milestone.status) {
-            self.begin(milestone.at, driver);
-        } else if milestone.status == Status::PickedUp {
-            self.pick_up(milestone.at);
+        if status == Status::PickedUp && stop_index.is_none_or(|index| index == 0) {
+            self.picked_up.note(at, Source::Proof);
+        } else if proves_assignment(status) && stop_index.is_none() {
+            self.begin(at, Source::Proof, driver);
         }
     }
 
-    fn begin(&mut self, at: Micros, driver: Option<&Driver>) {
+    fn begin(&mut self, at: Micros, source: Source, driver: Option<&Driver>) {
         let id = driver.and_then(known_id);
-        self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         match &mut self.current {
             Some(current) if !current.is_of_another(id) => {
-                current.at = current.at.min(at);
+                current.began.note(at, source);
                 if current.driver_id.is_none() {
                     current.driver_id = id.map(Into::into);
                 }
             }
-            Some(_) | None => self.start(at, id),
+            Some(_) | None => self.start(at, source, id),
         }
     }
 
-    fn start(&mut self, at: Micros, id: Option<&str>) {
-        if self.current.is_some() {
-            self.picked_up_at = None;
+    fn start(&mut self, at: Micros, source: Source, id: Option<&str>) {
+        if let Some(began) = self.at() {
+            self.first_at = self.first_at();
+            // Goods that were on their way before the driver had them are not picked up again.
+            if self
+                .picked_up_at()
+                .is_some_and(|picked_up| began <= picked_up)
+            {
+                self.picked_up = When::default();
+                self.dropped_at = Some(at);
+            }
         }
         self.begun = self.begun.saturating_add(1);
+        let mut began = When::default();
+        began.note(at, source);
         self.current = Some(Assignment {
-            at,
+            began,
             driver_id: id.map(Into::into),
         });
     }
 
     /// An event that assigns nothing names the driver all the same.
-    fn name(&mut self, at: Micros, id: &str) {
+    fn name(&mut self, at: Micros, source: Source, id: &str) {
         match &mut self.current {
-            Some(current) if current.is_of_another(Some(id)) => self.start(at, Some(id)),
+            Some(current) if current.is_of_another(Some(id)) => self.start(at, source, Some(id)),
             Some(current) => current.driver_id = Some(id.into()),
             None => {}
         }
-    }
-
-    fn pick_up(&mut self, at: Micros) {
-        self.picked_up_at = Some(self.picked_up_at.map_or(at, |known| known.min(at)));
     }
 
     fn know(&mut self, report: &Driver) {

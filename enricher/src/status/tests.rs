@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use schemas::{DeliveryEvent, Kind, OccurredAtSource, Provider, Status, delivery_event::Stop};
 
 use crate::sample::*;
@@ -163,4 +164,97 @@ fn a_failed_attempt_is_not_the_end() {
         (order.is_final, order.ended_at, order.failed_attempts),
         (false, None, 1)
     );
+}
+
+const HOUR: i64 = 3_600;
+
+/// What Dellyman says, whose times may be an hour off.
+fn dellyman(status: Status, seconds: i64) -> DeliveryEvent {
+    DeliveryEvent {
+        provider: Provider::Dellyman,
+        occurred_at_source: OccurredAtSource::ProviderField,
+        occurred_at_uncertainty_ms: Some(HOUR * 1_000),
+        ..said(status, seconds)
+    }
+}
+
+#[test]
+fn a_time_that_may_be_an_hour_off_does_not_undo_a_pickup() {
+    // as documented: assigned 3 588 s after the pickup
+    let order = folded([
+        dellyman(Status::InTransit, 0),
+        dellyman(Status::Assigned, 3_588),
+    ]);
+    assert_eq!((order.status, order.late_count), (Status::InTransit, 0));
+}
+
+#[test]
+fn a_fact_is_judged_against_all_that_it_overlaps_and_not_only_the_one_that_stands() {
+    let all = [
+        dellyman(Status::Delivered, 0),
+        dellyman(Status::InTransit, 3_900),
+        dellyman(Status::Assigned, 7_800),
+    ];
+    // the last is certainly later than the first, yet perhaps earlier than the second
+    assert_eq!(folded(all.clone()).status, Status::Delivered);
+    let [first, _, last] = all;
+    assert_eq!(folded([first, last]).status, Status::Assigned);
+}
+
+#[test]
+fn a_time_of_our_own_is_exact_among_times_that_are_not() {
+    let mut canceled = dellyman(Status::Canceled, 1_800);
+    canceled.occurred_at_source = OccurredAtSource::Receipt;
+    canceled.occurred_at_uncertainty_ms = None;
+    let pending = dellyman(Status::Created, 3_000);
+    assert_eq!(folded([canceled, pending]).status, Status::Canceled);
+}
+
+fn any_said() -> impl Strategy<Value = DeliveryEvent> {
+    let statuses = prop::sample::select(Status::ALL);
+    let uncertainty = prop::sample::select(vec![0_i64, 1_000, HOUR * 1_000]);
+    (statuses, -2 * HOUR..2 * HOUR, uncertainty).prop_map(|(status, seconds, uncertainty)| {
+        DeliveryEvent {
+            occurred_at_uncertainty_ms: Some(uncertainty),
+            ..said(status, seconds)
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_is_uncertain_and_whatever_came_first_the_status_is_the_same(
+        events in prop::collection::btree_map(any::<u16>(), any_said(), 1..9)
+            .prop_map(|events| events
+                .into_iter()
+                .map(|(name, event)| DeliveryEvent { event_id: id(&name.to_string()), ..event })
+                .collect::<Vec<_>>())
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+    ) {
+        let (plain, shuffled) = events;
+        let status = folded(plain.clone()).status;
+        prop_assert_eq!(folded(shuffled).status, status);
+        // the rule in other words: the last fact that no earlier one overlaps and outranks
+        let mut sorted: Vec<_> = plain
+            .iter()
+            .filter(|event| event.status != Some(Status::Unknown))
+            .map(|event| {
+                let u = event.occurred_at_uncertainty_ms.unwrap() * 1_000;
+                let at = event.occurred_at.0;
+                let place = (at, event.status.unwrap().rank(), event.received_at, event.event_id);
+                (place, at - u, at + u, event.status.unwrap())
+            })
+            .collect();
+        sorted.sort_by_key(|fact| fact.0);
+        let counts = |n: usize| {
+            let (_, from, to, own) = sorted[n];
+            sorted[..n].iter().all(|(_, other_from, other_to, status)| {
+                *other_to < from || to < *other_from || status.rank() <= own.rank()
+            })
+        };
+        let last = (0..sorted.len()).rev().find(|n| counts(*n));
+        prop_assert_eq!(status, last.map_or(Status::Unknown, |n| sorted[n].3));
+    }
 }
