@@ -168,7 +168,7 @@ pub(crate) fn plain_number(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(if text == "-0" { "0" } else { text });
     }
     match text.parse::<f64>() {
-        Ok(number) if number == 0.0 => Cow::Borrowed("0"),
+        Ok(0.0) => Cow::Borrowed("0"),
         Ok(number) if number.is_finite() => {
             let mut plain = String::with_capacity(24);
             match write!(plain, "{number}") {
