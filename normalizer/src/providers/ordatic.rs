@@ -181,3 +181,6 @@ fn optional<'a>(tree: &Tree<'a>, name: &str, path: &str) -> Result<Option<Cow<'a
     }
     tree.required(name, path).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

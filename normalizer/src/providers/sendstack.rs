@@ -158,3 +158,6 @@ impl<'a> Source<'a> {
 fn is_empty(list: &Tree<'_>) -> bool {
     matches!(list, Tree::List(items) if items.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,7 +138,7 @@ fn what_gives_no_event_is_set_aside_once_under_its_receipt() {
         "signature",
     );
     check(
-        &|h| h.body_ref = Some("file:///x".into()),
+        &|h| h.body_ref = Some("bodies/acme/00".into()),
         None,
         Reason::Unsupported,
         "body-ref",
@@ -215,4 +215,56 @@ fn records_count_when_their_transaction_is_in_the_log_and_not_before() {
         counted(),
         [("malformed".to_owned(), 1), ("normalized".to_owned(), 1)]
     );
+}
+
+fn with_store(folder: &tempfile::TempDir, waiting: &tokio::runtime::Runtime) -> Normalizer {
+    let url = format!("file://{}", folder.path().display());
+    let blobs = runtime::blobs::Blobs::open(&url).unwrap();
+    let store = BlobStore::new(blobs, waiting.handle().clone());
+    stage(&prometheus::Registry::new()).with_blobs(Some(store))
+}
+
+#[test]
+fn a_body_from_the_blob_store_gives_the_same_events_as_one_in_the_record() {
+    use sha2::{Digest, Sha256};
+    let (folder, waiting) = (
+        tempfile::tempdir().unwrap(),
+        tokio::runtime::Runtime::new().unwrap(),
+    );
+    let mut stage = with_store(&folder, &waiting);
+    let mut headers = headers(Provider::Lalamove);
+    headers.body_sha256 = hex::encode(Sha256::digest(REPLACED));
+    let inline = feed(&mut stage, &headers, Some(REPLACED));
+    headers.body_ref = Some("bodies/acme/x".into());
+    std::fs::create_dir_all(folder.path().join("bodies/acme")).unwrap();
+    let file = folder.path().join("bodies/acme/x");
+
+    let missing = aside(&feed(&mut stage, &headers, None)[0]);
+    assert_eq!(missing.reason, Reason::Undecodable);
+    std::fs::write(&file, REPLACED).unwrap();
+    let fetched = feed(&mut stage, &headers, None);
+    let values = |outputs: &[Output]| outputs.iter().map(|o| o.value.clone()).collect::<Vec<_>>();
+    assert_eq!(values(&fetched), values(&inline));
+    std::fs::write(&file, b"{}").unwrap();
+    let altered = aside(&feed(&mut stage, &headers, None)[0]);
+    assert_eq!(altered.reason, Reason::Undecodable);
+    assert!(altered.detail.contains("body-ref") && altered.replayable);
+}
+
+#[test]
+fn an_image_lies_in_the_store_before_its_event_does_in_the_log() {
+    const PROOF: &[u8] =
+        br#"{"eventType":"rider-proof-delivery","storeId":"s","data":{"orderId":"1",
+        "proofDelivery":"R0lGODlhAQABAAAAACw="}}"#;
+    let (folder, waiting) = (
+        tempfile::tempdir().unwrap(),
+        tokio::runtime::Runtime::new().unwrap(),
+    );
+    let mut stage = with_store(&folder, &waiting);
+    let outputs = feed(&mut stage, &headers(Provider::Ordatic), Some(PROOF));
+    let event: DeliveryEvent = decode(Record::DeliveryEvent, IDS.delivery_event, &outputs[0]);
+    let path = event.proofs[0].uri.strip_prefix("file://").unwrap();
+    let stored = std::fs::read(path).unwrap();
+    assert!(stored.starts_with(b"GIF89a"));
+    assert_eq!(event.proofs[0].bytes, Some(stored.len() as i64));
 }
