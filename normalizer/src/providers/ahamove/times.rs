@@ -130,7 +130,7 @@ fn newest(source: &Source<'_>, kind: Kind, received_at: Micros) -> Option<Micros
         .filter_map(|name| newest_of_stops(source, name));
     of_order
         .chain(of_stops)
-        .filter(|at| *at <= received_at)
+        .filter(|at| occurred(Some(*at), OccurredAtSource::ProviderField, received_at).at == *at)
         .max()
 }
 
