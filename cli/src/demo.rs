@@ -58,11 +58,8 @@ pub(crate) const fn of(provider: Provider) -> Carrier {
     }
 }
 
-/// The orders whose history is shown: one that goes well, and one that is known by snapshots alone.
-pub(crate) const SHOWN_ORDERS: &[(Provider, &str)] = &[
-    (Provider::Lalamove, "153590306286"),
-    (Provider::Ahamove, "22VMV54W"),
-];
+/// The order whose history is shown.
+pub(crate) const SHOWN_ORDER: (Provider, &str) = (Provider::Lalamove, "153590306286");
 /// An order of the chain that is shown.
 pub(crate) const CHAINED_ORDER: (Provider, &str) = (Provider::Lalamove, "154890304296");
 

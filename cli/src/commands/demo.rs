@@ -162,7 +162,7 @@ async fn post(ingest_url: &str, endpoints: &[&Endpoint]) -> anyhow::Result<Vec<S
         let provider = endpoint.provider;
         let webhooks = demo::of(provider).webhooks;
         output::title(format_args!(
-            "Posting {} webhooks of {provider}, signed as it signs, some twice",
+            "Posting {} webhooks of {provider}, signed as this carrier does, some twice",
             webhooks.len()
         ));
         for webhook in webhooks {
@@ -273,10 +273,9 @@ async fn print(clickhouse: &Clickhouse, tenant: &str) -> anyhow::Result<()> {
         let columns = ["provider", "order_id", "fulfilment", "status", "ended_at"];
         orders::print_rows(&collected, &columns);
     }
-    for (provider, order) in demo::SHOWN_ORDERS {
-        if let Some(order) = orders::find(clickhouse, tenant, provider.as_str(), order).await? {
-            order.print();
-        }
+    let (provider, order) = demo::SHOWN_ORDER;
+    if let Some(order) = orders::find(clickhouse, tenant, provider.as_str(), order).await? {
+        order.print();
     }
     let (provider, order) = demo::CHAINED_ORDER;
     if let Some(order) = orders::find(clickhouse, tenant, provider.as_str(), order).await? {
