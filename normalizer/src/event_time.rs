@@ -316,4 +316,18 @@ mod tests {
         assert_eq!(offset("2022-04-21T20:44:00Z"), Some(5 * 3600 + 2700));
         assert_eq!(offset("2022-04-23T14:59:00Z"), None);
     }
+
+    #[test]
+    fn a_reading_is_of_the_endpoints_zone_and_of_utc_without_one() {
+        let reading = at("2022-12-08T15:45:18Z");
+        let check = |name: Option<&str>, expected: &str| {
+            let found = on_clock_of(&zone(name), reading);
+            assert_eq!(found, Some(at(expected)), "{name:?}");
+        };
+        check(None, "2022-12-08T15:45:18Z");
+        check(Some("UTC"), "2022-12-08T15:45:18Z");
+        check(Some("Africa/Lagos"), "2022-12-08T14:45:18Z");
+        check(Some("America/New_York"), "2022-12-08T20:45:18Z");
+        check(Some("Nowhere/AtAll"), "2022-12-08T15:45:18Z");
+    }
 }

@@ -180,6 +180,8 @@ fn no_handover_code_api_key_or_signature_passes_and_no_personal_text_unless_kept
         "made when it is sent",
         "<API_KEY",
         "25496",
+        "\"6440\"",
+        "\"4205\"",
     ];
     let personal = [
         "Siti",
@@ -198,6 +200,14 @@ fn no_handover_code_api_key_or_signature_passes_and_no_personal_text_unless_kept
         "Babatope",
         "07055667789",
         "Allen Avenue",
+        "Ayomide",
+        "Queen street",
+        "Marina",
+        "Tolu",
+        "Ngozi",
+        "09081111111",
+        "09081234353",
+        "2349081234354",
     ];
     for path in fixtures() {
         let Ok(events) = outcome(&path) else { continue };

@@ -75,11 +75,13 @@ impl BlobError {
     }
 
     fn of(error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::NotFound { .. } => Self::Missing,
-            object_store::Error::InvalidPath { .. } => Self::Path,
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            Self::Missing
+        } else if matches!(error, object_store::Error::InvalidPath { .. }) {
+            Self::Path
+        } else {
             // Refused credentials too: they are rotated, and no event is lost for it.
-            other => Self::Store(other),
+            Self::Store(error)
         }
     }
 }

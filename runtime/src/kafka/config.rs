@@ -116,7 +116,15 @@ mod tests {
         let config = rdkafka::ClientConfig::new().create_native_config().unwrap();
         let features = config.get("builtin.features").unwrap();
         let has = |wanted: &str| features.split(',').any(|feature| feature == wanted);
-        for wanted in ["ssl", "sasl_plain", "sasl_scram", "zstd", "lz4", "gzip", "snappy"] {
+        for wanted in [
+            "ssl",
+            "sasl_plain",
+            "sasl_scram",
+            "zstd",
+            "lz4",
+            "gzip",
+            "snappy",
+        ] {
             assert!(has(wanted), "{wanted} is missing of {features}");
         }
     }

