@@ -1,6 +1,12 @@
 //! Topics in, tables out, through the real service: crashes, bad records, another owner.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -30,15 +36,17 @@ use crate::{
 };
 
 /// One sink with its topics and its database.
-struct Case {
+pub(crate) struct Case {
     prefix: String,
-    store: Store,
+    pub(crate) store: Store,
+    /// Another way to the store for the service.
+    pub(crate) store_address: Option<SocketAddr>,
     producer: BaseProducer,
     encoders: BTreeMap<&'static str, Encoder>,
 }
 
 impl Case {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let store = migrated().await;
         let prefix = format!("{}.", store.database());
         let mut config = ClientConfig::new();
@@ -70,46 +78,54 @@ impl Case {
         Self {
             prefix,
             store,
+            store_address: None,
             producer: config.create().unwrap(),
             encoders,
         }
     }
 
+    fn environment(&self) -> Vec<(String, String)> {
+        let other = self
+            .store_address
+            .map(|address| format!("http://{address}"));
+        let store_url = other.unwrap_or_else(|| stack().clickhouse_url());
+        [
+            ("KAFKA__BOOTSTRAP_SERVERS", stack().kafka_bootstrap()),
+            ("TOPICS__PREFIX", self.prefix.clone()),
+            ("REGISTRY__URL", stack().registry_url()),
+            ("CLICKHOUSE__URL", store_url),
+            ("CLICKHOUSE__DATABASE", self.store.database().to_owned()),
+            ("CLICKHOUSE__USER", stack().clickhouse_user().to_owned()),
+            ("INSTANCE__ID", "0".into()),
+            ("ADMIN__LISTEN", "127.0.0.1:0".into()),
+            ("SINK__SLOW_FLUSH_MS", "300".into()),
+            ("SINK__FLUSH_MS", "50".into()),
+        ]
+        .map(|(key, value)| (format!("WAYBILL__{key}"), value))
+        .to_vec()
+    }
+
     fn settings(&self) -> Settings {
-        let values = [
-            (
-                "WAYBILL__KAFKA__BOOTSTRAP_SERVERS",
-                stack().kafka_bootstrap(),
-            ),
-            ("WAYBILL__TOPICS__PREFIX", self.prefix.clone()),
-            ("WAYBILL__REGISTRY__URL", stack().registry_url()),
-            ("WAYBILL__CLICKHOUSE__URL", stack().clickhouse_url()),
-            (
-                "WAYBILL__CLICKHOUSE__DATABASE",
-                self.store.database().to_owned(),
-            ),
-            (
-                "WAYBILL__CLICKHOUSE__USER",
-                stack().clickhouse_user().to_owned(),
-            ),
-            ("WAYBILL__INSTANCE__ID", "0".into()),
-            ("WAYBILL__SINK__SLOW_FLUSH_MS", "300".into()),
-            ("WAYBILL__SINK__FLUSH_MS", "300".into()),
-        ];
         let sources = settings::Sources {
             defaults: include_str!("../../settings.default.toml"),
             config: None,
-            environment: values.map(|(key, value)| (key.to_owned(), value)).to_vec(),
+            environment: self.environment(),
         };
         settings::load(&sources).unwrap()
     }
 
+    /// A merge would hide a row that was stored twice.
+    pub(crate) async fn stop_merges(&self) {
+        let sql = format!("SYSTEM STOP MERGES {}", self.store.table("events_log"));
+        self.store.execute(&sql).await.unwrap();
+    }
+
     /// Runs the service while something is waited for, then stops it as SIGTERM would.
-    async fn while_running<T>(&self, wait: impl Future<Output = T>) -> T {
+    pub(crate) async fn while_running<T>(&self, wait: impl AsyncFnOnce(&Context) -> T) -> T {
         let context = Context::for_test();
         let service = sink::run(self.settings(), context.clone());
         let (ended, result) = tokio::join!(service, async {
-            let result = wait.await;
+            let result = wait(&context).await;
             context.shutdown.request();
             result
         });
@@ -138,7 +154,7 @@ impl Case {
         }
     }
 
-    fn send_event(&self, partition: i32, event: &OrderedEvent) {
+    pub(crate) fn send_event(&self, partition: i32, event: &OrderedEvent) {
         let value = self.encoders["ordered"].encode(event).unwrap();
         self.send(Topic::Ordered, partition, "acme/lalamove/A", Some(&value));
     }
@@ -163,7 +179,7 @@ impl Case {
             .unwrap();
     }
 
-    fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.producer.flush(Duration::from_secs(10)).unwrap();
     }
 
@@ -216,16 +232,16 @@ impl Case {
         panic!("the group has members still");
     }
 
-    async fn base(&self) -> Value {
+    pub(crate) async fn base(&self) -> Value {
         let sql = "SELECT count() AS rows, uniqExact(event_id) AS events, \
                    uniqExact(loaded_at) AS loads FROM {db}.events_log";
         rows(&self.store, sql).await[0].clone()
     }
 }
 
-const COUNT: &str = "SELECT count() AS n FROM {db}.events_log";
+pub(crate) const COUNT: &str = "SELECT count() AS n FROM {db}.events_log";
 
-fn n(count: u64) -> [Value; 1] {
+pub(crate) fn n(count: u64) -> [Value; 1] {
     [json!({ "n": count })]
 }
 
@@ -256,7 +272,7 @@ async fn every_topic_reaches_its_table_and_bad_records_do_not_hold_up_good_ones(
     case.send_receipt(1, "");
     case.send_receipt(2, "tenant");
     case.flush();
-    case.while_running(async {
+    case.while_running(async |_| {
         until(&case.store, COUNT, &n(79)).await;
         let sql = "SELECT count() AS n FROM {db}.orders";
         until(&case.store, sql, &n(1)).await;
@@ -305,7 +321,8 @@ async fn a_block_pending_after_a_crash_is_loaded_once_whether_it_was_stored_or_n
 
     // written down, not stored: loaded under the time that was written down
     case.commit(&intent, &[0, 1]).await;
-    case.while_running(until(&case.store, COUNT, &n(80))).await;
+    case.while_running(async |_| until(&case.store, COUNT, &n(80)).await)
+        .await;
     let loads = "SELECT count() AS n FROM {db}.events_log WHERE loaded_at = '2026-01-02 03:04:05'";
     assert_eq!(rows(&case.store, loads).await, n(70));
     assert_eq!(
@@ -318,6 +335,7 @@ async fn a_block_pending_after_a_crash_is_loaded_once_whether_it_was_stored_or_n
 #[tokio::test(flavor = "multi_thread")]
 async fn a_block_that_was_stored_just_before_a_crash_is_not_stored_again() {
     let case = Case::new().await;
+    case.stop_merges().await;
     case.send_events(0, 0..50);
     case.send_events(1, 50..80);
     case.flush();
@@ -335,14 +353,16 @@ async fn a_block_that_was_stored_just_before_a_crash_is_not_stored_again() {
         spans: vec![span(0, 49), span(1, 29)],
     };
     case.commit(&intent, &[0, 1]).await;
-    case.while_running(until(&case.store, COUNT, &n(80))).await;
+    case.while_running(async |_| until(&case.store, COUNT, &n(80)).await)
+        .await;
     let before = case.base().await;
 
     // the same owner: the token is known
     case.commit(&intent, &[0, 1]).await;
     case.send_events(0, 80..81);
     case.flush();
-    case.while_running(until(&case.store, COUNT, &n(81))).await;
+    case.while_running(async |_| until(&case.store, COUNT, &n(81)).await)
+        .await;
     assert_eq!(before, json!({"rows": 80, "events": 80, "loads": 1}));
     assert_eq!(
         case.base().await,
@@ -350,15 +370,60 @@ async fn a_block_that_was_stored_just_before_a_crash_is_not_stored_again() {
     );
 
     // owners were split: the rest of the block is somebody else's; what is missing is inserted
+    // deleting is a kind of merge
+    let start = format!("SYSTEM START MERGES {}", case.store.table("events_log"));
+    case.store.execute(&start).await.unwrap();
     let delete = format!(
         "DELETE FROM {} WHERE _partition = 1 AND _offset IN (3, 4)",
         case.store.table("events_log")
     );
     case.store.execute(&delete).await.unwrap();
     case.commit(&intent, &[1]).await;
-    case.while_running(until(&case.store, COUNT, &n(81))).await;
+    case.while_running(async |_| until(&case.store, COUNT, &n(81)).await)
+        .await;
     assert_eq!(
         case.base().await,
         json!({"rows": 81, "events": 81, "loads": 2})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_again_and_again_stores_every_row_once() {
+    const EVENTS: u32 = 40_000;
+    let case = Case::new().await;
+    case.stop_merges().await;
+    let start = || {
+        Command::new(env!("CARGO_BIN_EXE_sink"))
+            .envs(case.environment())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut process = start();
+    for tenth in 0..10 {
+        let numbers = tenth * EVENTS / 10..(tenth + 1) * EVENTS / 10;
+        for number in numbers {
+            let partition = i32::try_from(number % 2).unwrap();
+            case.send_events(partition, number..number + 1);
+        }
+        case.flush();
+        // in mid-flow: something of this tenth is stored, and the rest is not waited for
+        let sql = format!(
+            "SELECT count() > {} AS n FROM {{db}}.events_log",
+            tenth * EVENTS / 10
+        );
+        until(&case.store, &sql, &n(1)).await;
+        process.kill().unwrap();
+        process.wait().unwrap();
+        process = start();
+    }
+    until(&case.store, COUNT, &n(u64::from(EVENTS))).await;
+    let base = case.base().await;
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(
+        (&base["rows"], &base["events"]),
+        (&json!(EVENTS), &json!(EVENTS))
     );
 }

@@ -9,6 +9,8 @@ mod examples;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod views;

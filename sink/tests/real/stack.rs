@@ -69,3 +69,11 @@ pub(crate) async fn until(store: &Store, sql: &str, expected: &[Value]) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within 40 s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

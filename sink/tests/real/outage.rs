@@ -1,0 +1,99 @@
+//! The store goes away and comes back.
+
+use std::net::SocketAddr;
+
+use schemas::Status;
+use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    examples::event,
+    loading::{COUNT, Case, n},
+    stack::{stack, until},
+};
+
+/// A way to the store that can be cut.
+struct Way {
+    address: SocketAddr,
+    open: Option<AbortHandle>,
+    tasks: JoinSet<()>,
+}
+
+impl Way {
+    async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut way = Self {
+            address,
+            open: None,
+            tasks: JoinSet::new(),
+        };
+        way.serve(listener);
+        way
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let store = stack()
+            .clickhouse_url()
+            .trim_start_matches("http://")
+            .to_owned();
+        self.open = Some(self.tasks.spawn(async move {
+            // dropped with this task, and the connections with it
+            let mut connections = JoinSet::new();
+            while let Ok((mut from, _)) = listener.accept().await {
+                let mut to = TcpStream::connect(&store).await.unwrap();
+                connections.spawn(async move {
+                    copy_bidirectional(&mut from, &mut to).await.ok();
+                });
+            }
+        }));
+    }
+
+    async fn cut(&mut self) {
+        self.open.take().unwrap().abort();
+        self.tasks.join_next().await;
+    }
+
+    async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.serve(listener);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_is_away_records_wait_in_kafka_and_afterwards_each_is_stored_once() {
+    let mut way = Way::open().await;
+    let mut case = Case::new().await;
+    case.stop_merges().await;
+    case.store_address = Some(way.address);
+    let send = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let partition = i32::try_from(number % 2).unwrap();
+            case.send_event(partition, &event(number, "A", Status::Assigned, 1));
+        }
+        case.flush();
+    };
+    send(0..500);
+    case.while_running(async |context| {
+        until(&case.store, COUNT, &n(500)).await;
+        assert!(context.health.is_ready());
+        for round in 1..4 {
+            way.cut().await;
+            send(round * 500..(round + 1) * 500);
+            crate::stack::eventually("not ready", || !context.health.is_ready()).await;
+            way.mend().await;
+            until(&case.store, COUNT, &n(u64::from((round + 1) * 500))).await;
+            crate::stack::eventually("ready", || context.health.is_ready()).await;
+        }
+    })
+    .await;
+    let base = case.base().await;
+    assert_eq!(
+        (&base["rows"], &base["events"]),
+        (&json!(2000), &json!(2000))
+    );
+}
