@@ -64,12 +64,15 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
     }
 }
 
+/// Drivers are often known by their phone.
 fn driver(source: &Source<'_>) -> Option<Driver> {
+    let id = source.tree.word("supplier_id");
     let driver = Driver {
-        id: source
-            .tree
-            .word("supplier_id")
-            .map(|id| cut(&id).to_owned()),
+        id: match id {
+            Some(id) if is_phone(&id) => source.privacy.apply(&id),
+            Some(id) => Some(cut(&id).to_owned()),
+            None => None,
+        },
         name: source.personal(source.tree.word("supplier_name")),
         ..Driver::default()
     };
