@@ -1,12 +1,6 @@
 //! Topics in, tables out, through the real service: crashes, bad records, another owner.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    process::{Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -84,7 +78,7 @@ impl Case {
         }
     }
 
-    fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let other = self
             .store_address
             .map(|address| format!("http://{address}"));
@@ -145,7 +139,7 @@ impl Case {
             .unwrap();
     }
 
-    fn send_events(&self, partition: i32, numbers: std::ops::Range<u32>) {
+    pub(crate) fn send_events(&self, partition: i32, numbers: std::ops::Range<u32>) {
         for number in numbers {
             self.send_event(
                 partition,
@@ -384,46 +378,5 @@ async fn a_block_that_was_stored_just_before_a_crash_is_not_stored_again() {
     assert_eq!(
         case.base().await,
         json!({"rows": 81, "events": 81, "loads": 2})
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_killed_again_and_again_stores_every_row_once() {
-    const EVENTS: u32 = 40_000;
-    let case = Case::new().await;
-    case.stop_merges().await;
-    let start = || {
-        Command::new(env!("CARGO_BIN_EXE_sink"))
-            .envs(case.environment())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    let mut process = start();
-    for tenth in 0..10 {
-        let numbers = tenth * EVENTS / 10..(tenth + 1) * EVENTS / 10;
-        for number in numbers {
-            let partition = i32::try_from(number % 2).unwrap();
-            case.send_events(partition, number..number + 1);
-        }
-        case.flush();
-        // in mid-flow: something of this tenth is stored, and the rest is not waited for
-        let sql = format!(
-            "SELECT count() > {} AS n FROM {{db}}.events_log",
-            tenth * EVENTS / 10
-        );
-        until(&case.store, &sql, &n(1)).await;
-        process.kill().unwrap();
-        process.wait().unwrap();
-        process = start();
-    }
-    until(&case.store, COUNT, &n(u64::from(EVENTS))).await;
-    let base = case.base().await;
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(
-        (&base["rows"], &base["events"]),
-        (&json!(EVENTS), &json!(EVENTS))
     );
 }

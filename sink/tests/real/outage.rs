@@ -1,6 +1,9 @@
-//! The store goes away and comes back.
+//! The store goes away and comes back; so does the process.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
 
 use schemas::Status;
 use serde_json::json;
@@ -95,5 +98,46 @@ async fn while_the_store_is_away_records_wait_in_kafka_and_afterwards_each_is_st
     assert_eq!(
         (&base["rows"], &base["events"]),
         (&json!(2000), &json!(2000))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_again_and_again_stores_every_row_once() {
+    const EVENTS: u32 = 40_000;
+    let case = Case::new().await;
+    case.stop_merges().await;
+    let start = || {
+        Command::new(env!("CARGO_BIN_EXE_sink"))
+            .envs(case.environment())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut process = start();
+    for tenth in 0..10 {
+        let numbers = tenth * EVENTS / 10..(tenth + 1) * EVENTS / 10;
+        for number in numbers {
+            let partition = i32::try_from(number % 2).unwrap();
+            case.send_events(partition, number..number + 1);
+        }
+        case.flush();
+        // in mid-flow: something of this tenth is stored, and the rest is not waited for
+        let sql = format!(
+            "SELECT count() > {} AS n FROM {{db}}.events_log",
+            tenth * EVENTS / 10
+        );
+        until(&case.store, &sql, &n(1)).await;
+        process.kill().unwrap();
+        process.wait().unwrap();
+        process = start();
+    }
+    until(&case.store, COUNT, &n(u64::from(EVENTS))).await;
+    let base = case.base().await;
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(
+        (&base["rows"], &base["events"]),
+        (&json!(EVENTS), &json!(EVENTS))
     );
 }
