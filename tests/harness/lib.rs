@@ -1,6 +1,7 @@
 //! What the tiers above unit level share: one real Kafka, registry and ClickHouse per test run, and
 //! for each test its own topics, groups, database, tenants file and service processes.
 
+pub mod carriers;
 pub mod checks;
 pub mod children;
 pub mod lalamove;

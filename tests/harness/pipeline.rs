@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    carriers,
     children::{Process, Service, binary, free_address},
     lalamove::Webhook,
     stack,
@@ -69,6 +70,7 @@ impl Pipeline {
             ("INSTANCE__ID", "0".into()),
             ("SPOOL__DIR", path("spool")),
             ("STATE__DIR", path("state")),
+            ("BLOBS__URL", format!("file://{}", path("blobs"))),
             ("WINDOW__HOLD_MS", "2000".into()),
             ("TELEMETRY__LOG_FORMAT", "text".into()),
         ]
@@ -227,15 +229,25 @@ impl Pipeline {
 
     /// Posts raw bytes; returns status and parsed body.
     pub async fn post_bytes(&self, token: &str, body: Vec<u8>) -> (u16, Value) {
+        self.post_with(token, body, &[]).await
+    }
+
+    /// The same with headers, as carriers prove themselves that don't sign in the body.
+    pub async fn post_with(
+        &self,
+        token: &str,
+        body: Vec<u8>,
+        headers: &[(&str, String)],
+    ) -> (u16, Value) {
         let url = format!("http://{}/hooks/{token}", self.ingest);
-        let answer = self
+        let mut request = self
             .http
             .post(url)
-            .header("content-type", "application/json")
-            .body(body)
-            .send()
-            .await
-            .expect("ingest answers");
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.body(body).send().await.expect("ingest answers");
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap_or_default();
         (
@@ -299,6 +311,11 @@ impl Pipeline {
         .await;
     }
 
+    /// Where the services' logs and the blobs lie.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn log_tails(&self) -> String {
         self.processes
             .iter()
@@ -331,8 +348,9 @@ api_key = "{API_KEY}"
         )
     };
     format!(
-        "[tenants.acme]\nname = \"Acme Foods\"\n{}{}",
+        "[tenants.acme]\nname = \"Acme Foods\"\n{}{}{}",
         endpoint("acme-lalamove", TOKEN, "quarantine"),
         endpoint("acme-strict", REQUIRED_TOKEN, "required"),
+        carriers::endpoints(),
     )
 }

@@ -35,6 +35,39 @@ fn values(pipeline: &Pipeline, topic: &str, count: usize) -> Vec<Vec<u8>> {
     values
 }
 
+/// Everything that stands in a topic now, up to the ends of its partitions.
+pub(crate) fn all_values(pipeline: &Pipeline, topic: &str) -> Vec<Vec<u8>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        .set("group.id", format!("{}all-reader", pipeline.prefix))
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    let name = format!("{}{topic}", pipeline.prefix);
+    let mut assignment = rdkafka::TopicPartitionList::new();
+    for partition in 0..4 {
+        assignment
+            .add_partition_offset(&name, partition, rdkafka::Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let started = std::time::Instant::now();
+    let (mut values, mut ended) = (Vec::new(), 0);
+    while ended < 4 {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{topic}: {ended} partitions ended"
+        );
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => values.push(message.payload().unwrap_or_default().to_vec()),
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(_)) | None => {}
+        }
+    }
+    values
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn canonical_ordered_and_orders_read_by_the_schemas_in_the_registry() {
     let pipeline = Pipeline::start().await;

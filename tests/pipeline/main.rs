@@ -2,6 +2,7 @@
 
 mod avro_readers;
 mod bad_input;
+mod carriers;
 mod crashes;
 mod deliveries;
 mod shutdown;
