@@ -9,7 +9,7 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer},
 };
-use runtime::{service::Context, settings};
+use runtime::{clock::SharedClock, service::Context, settings};
 use schemas::{
     Micros, OrderedEvent, Status,
     avro::{Encoder, Record},
@@ -35,6 +35,7 @@ pub(crate) struct Case {
     pub(crate) store: Store,
     /// Another way to the store for the service.
     pub(crate) store_address: Option<SocketAddr>,
+    pub(crate) clock: Option<SharedClock>,
     producer: BaseProducer,
     encoders: BTreeMap<&'static str, Encoder>,
 }
@@ -73,9 +74,26 @@ impl Case {
             prefix,
             store,
             store_address: None,
+            clock: None,
             producer: config.create().unwrap(),
             encoders,
         }
+    }
+
+    /// What another stage has consumed.
+    pub(crate) async fn pretend(&self, group: &str, topic: Topic, offsets: [i64; 2]) {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", stack().kafka_bootstrap())
+            .set("group.id", format!("{}{group}", self.prefix));
+        let client: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        for (number, offset) in (0..).zip(offsets) {
+            let name = topic.name(&self.prefix);
+            list.add_partition_offset(&name, number, Offset::Offset(offset))
+                .unwrap();
+        }
+        client.commit(&list, CommitMode::Sync).unwrap();
     }
 
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
@@ -116,7 +134,10 @@ impl Case {
 
     /// Runs the service while something is waited for, then stops it as SIGTERM would.
     pub(crate) async fn while_running<T>(&self, wait: impl AsyncFnOnce(&Context) -> T) -> T {
-        let context = Context::for_test();
+        let mut context = Context::for_test();
+        if let Some(clock) = &self.clock {
+            context.clock = clock.clone();
+        }
         let service = sink::run(self.settings(), context.clone());
         let (ended, result) = tokio::join!(service, async {
             let result = wait(&context).await;
@@ -153,7 +174,7 @@ impl Case {
         self.send(Topic::Ordered, partition, "acme/lalamove/A", Some(&value));
     }
 
-    fn send_receipt(&self, number: u32, without: &str) {
+    pub(crate) fn send_receipt(&self, number: u32, without: &str) {
         let raw = headers(number, 0);
         let mut pairs = OwnedHeaders::new();
         for (key, value) in raw.to_pairs().iter().filter(|(key, _)| key != without) {

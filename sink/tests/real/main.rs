@@ -7,6 +7,8 @@ mod contract;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod frontiers;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod outage;
