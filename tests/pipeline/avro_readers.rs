@@ -85,11 +85,11 @@ async fn canonical_ordered_and_orders_read_by_the_schemas_in_the_registry() {
         for value in read {
             assert_eq!(value[0], 0, "{topic}: magic byte");
             let id = u32::from_be_bytes(value[1..5].try_into().unwrap());
-            if !schemas.contains_key(&id) {
+            if let std::collections::btree_map::Entry::Vacant(unknown) = schemas.entry(id) {
                 let url = format!("{}/schemas/ids/{id}", stack::shared().registry_url());
                 let answer: serde_json::Value =
                     reqwest::get(url).await.unwrap().json().await.unwrap();
-                schemas.insert(id, answer["schema"].as_str().unwrap().to_owned());
+                unknown.insert(answer["schema"].as_str().unwrap().to_owned());
             }
             let schema: serde_avro_fast::Schema = schemas[&id].parse().unwrap();
             let datum: serde_json::Value =
