@@ -3,10 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use std::{fs, path::Path, sync::LazyLock};
+use std::{
+    fs,
+    hash::{BuildHasher, Hasher, RandomState},
+    path::Path,
+    sync::LazyLock,
+};
 
 use normalizer::{Privacy, Rules, normalize};
-use proptest::{prelude::*, sample::Index};
+use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use schemas::{
     Provider, Reason,
     avro::{Encoder, Record},
@@ -132,8 +137,25 @@ fn places(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Another seed each run, printed with a failure; `PROPTEST_RNG_SEED` runs one again.
+fn config() -> ProptestConfig {
+    static SEED: LazyLock<u64> = LazyLock::new(|| {
+        let given = std::env::var("PROPTEST_RNG_SEED").ok();
+        let seed = given.and_then(|text| text.parse().ok());
+        let seed = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        eprintln!("PROPTEST_RNG_SEED={seed}");
+        seed
+    });
+    ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(*SEED),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn values_of_any_kind_in_any_place_give_events_or_a_reason(
