@@ -219,6 +219,20 @@ impl Pipeline {
         .code()
     }
 
+    /// What an orchestrator does: starts again what ended by itself. Returns which.
+    pub fn restart_ended(&mut self) -> Vec<Service> {
+        let ended = |process: &mut Process| process.exited().is_some();
+        let gone: Vec<Service> = self
+            .processes
+            .iter_mut()
+            .filter_map(|(service, process)| ended(process).then_some(*service))
+            .collect();
+        for service in &gone {
+            self.launch(*service);
+        }
+        gone
+    }
+
     pub fn alive(&mut self, service: Service) -> bool {
         self.processes
             .get_mut(&service)

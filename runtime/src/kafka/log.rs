@@ -5,6 +5,7 @@ mod consumer;
 mod producer;
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,6 +31,9 @@ use crate::clock::SharedClock;
 /// How long a question to the brokers may take before it is asked again.
 const ASK: Duration = Duration::from_secs(10);
 
+/// How often trouble of the consumer is logged, at most.
+const WARN_EVERY: Duration = Duration::from_secs(5);
+
 /// How often the ends of a partition are asked for, at most.
 const ENDS_EVERY: Duration = Duration::from_millis(50);
 
@@ -46,6 +50,7 @@ pub(crate) struct KafkaLog {
     caught_up: CaughtUp,
     ends_asked: BTreeMap<i32, Instant>,
     clock: SharedClock,
+    warned: Cell<Option<Instant>>,
 }
 
 impl KafkaLog {
@@ -78,6 +83,7 @@ impl KafkaLog {
             caught_up: CaughtUp::default(),
             ends_asked: BTreeMap::new(),
             clock,
+            warned: Cell::new(None),
         })
     }
 
@@ -163,7 +169,7 @@ fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incomin
 }
 
 /// An error that a consumer reports instead of a record.
-fn consumed(error: &KafkaError) -> Result<Polled, LogError> {
+fn consumed(error: &KafkaError, warned: &Cell<Option<Instant>>) -> Result<Polled, LogError> {
     if matches!(error, KafkaError::PartitionEOF(_)) {
         return Ok(Polled::Event);
     }
@@ -180,8 +186,12 @@ fn consumed(error: &KafkaError) -> Result<Polled, LogError> {
              reset the group's offsets by hand"
         )));
     }
-    // Brokers away, a leader that moves: librdkafka keeps trying, records will come.
-    tracing::warn!(%error, "consumer");
+    // Brokers away, a leader that moves: librdkafka keeps trying, records will come. It says so many
+    // times a second; once is enough for a log.
+    if warned.get().is_none_or(|at| at.elapsed() > WARN_EVERY) {
+        warned.set(Some(Instant::now()));
+        tracing::warn!(%error, "the consumer has trouble and goes on");
+    }
     Ok(Polled::Event)
 }
 
@@ -198,7 +208,7 @@ impl Log for KafkaLog {
                     return Ok(Polled::Record);
                 }
                 Some(Err(error)) => {
-                    consumed(&error)?;
+                    consumed(&error, &self.warned)?;
                 }
                 None => {}
             }
@@ -208,7 +218,7 @@ impl Log for KafkaLog {
                 hand_over(&message, on_record);
                 Ok(Polled::Record)
             }
-            Some(Err(error)) => consumed(&error),
+            Some(Err(error)) => consumed(&error, &self.warned),
             None => Ok(Polled::Idle),
         };
         match &polled {
