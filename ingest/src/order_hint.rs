@@ -40,14 +40,25 @@ fn value_of<'a>(body: &'a [u8], field: &str) -> Option<&'a [u8]> {
     }
 }
 
-/// A partition for `key`: stable across restarts and builds (FNV-1a).
+/// A partition for `key`: stable across restarts and builds.
 #[must_use]
 pub fn partition(key: &[u8], partitions: u32) -> u32 {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    partition_of(placement(key), partitions)
+}
+
+/// What chooses a partition, for whoever does not know yet how many there are (FNV-1a).
+#[must_use]
+pub fn placement(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    })
+}
+
+/// The partition that a placement chooses.
+#[must_use]
+pub fn partition_of(placement: u64, partitions: u32) -> u32 {
     // The low bits of a short key's hash differ little; the high ones are mixed in.
-    let mixed = hash ^ (hash >> 32);
+    let mixed = placement ^ (placement >> 32);
     u32::try_from(mixed % u64::from(partitions.max(1))).unwrap_or_default()
 }
 
