@@ -16,6 +16,7 @@ pub mod providers;
 pub mod kafka;
 pub mod order_hint;
 pub mod raw_log;
+pub mod spool;
 
 pub mod metrics;
 pub mod outcome;

@@ -1,0 +1,245 @@
+//! What a folder holds after whatever happened: facts from reading it, and what follows from them.
+//!
+//! Nobody was promised a record before it was synced, and every later header and record says what had
+//! been promised by then. A record that was promised, is not settled and can't be read is damage:
+//! its segment's rest is quarantined. Any other bytes that are no record are what a crash or a refused
+//! write left behind.
+
+use std::io;
+
+use crate::spool::{
+    SpoolError,
+    files::{Files, Listed},
+    format::{self, CURSOR, HEADER_BYTES},
+    scan::{self, Behind, Step, Walk},
+};
+
+/// What reading one segment found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    /// By its name.
+    pub(super) first: u64,
+    pub(super) is_quarantined: bool,
+    /// What its header says was promised before it; `None`: the header is bad.
+    pub(super) before: Option<u64>,
+    /// The last record that follows from the first without a hole; `first - 1`: none.
+    pub(super) through: u64,
+    /// Where that record ends.
+    pub(super) end: u64,
+    /// The file ends there too.
+    pub(super) is_whole: bool,
+    /// What that record says was promised before it; 0: there is none.
+    pub(super) promised: u64,
+    pub(super) behind: Behind,
+}
+
+impl Facts {
+    /// What had been promised when it was begun, if any of its bytes say so.
+    fn promised_before(&self) -> Option<u64> {
+        self.before.or(self.behind.before)
+    }
+}
+
+/// What becomes of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its records up to `last` are good. `cut`: a torn tail begins there.
+    Good { last: u64, cut: Option<u64> },
+    /// Its records up to `last` are good; promised ones behind them can't be read.
+    Damaged { last: u64 },
+    /// It holds nothing that anybody needs.
+    Needless,
+}
+
+/// A whole record on the way past.
+pub(super) struct Seen<'a> {
+    pub(super) file: &'a str,
+    pub(super) sequence: u64,
+    pub(super) at: i64,
+    pub(super) payload: &'a [u8],
+}
+
+/// Everything about a folder.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In order.
+    pub(super) segments: Vec<(Facts, Verdict)>,
+    /// Everything up to here is settled.
+    pub(super) cursor: u64,
+    pub(super) is_cursor_damaged: bool,
+    /// Promised and unsettled records before the first segment; their file is gone.
+    pub(super) missing: u64,
+}
+
+impl Found {
+    /// A sequence above any that was ever used here.
+    pub(super) fn next_sequence(&self) -> u64 {
+        let used = self.segments.iter().flat_map(|(facts, _)| {
+            let before = facts.before.unwrap_or_default();
+            [facts.first, facts.through, before, facts.behind.sequence]
+        });
+        used.fold(self.cursor, u64::max).saturating_add(1)
+    }
+}
+
+/// Reads the whole folder and changes nothing. `each` gets every whole record that is not settled.
+pub(super) fn find(
+    files: &dyn Files,
+    each: &mut dyn FnMut(&Seen<'_>),
+) -> Result<Found, SpoolError> {
+    // The cursor after the list: where somebody is at work here, it never stands before what is gone.
+    let listed = files
+        .list()
+        .map_err(|error| SpoolError::io("list", "its folder", error))?;
+    let (cursor, is_cursor_damaged) = read_cursor(files)?;
+    let mut segments: Vec<_> = listed
+        .into_iter()
+        .filter_map(|file| Some((format::parse_name(&file.name)?, file)))
+        .collect();
+    segments.sort_by(|(a, x), (b, y)| (a, &x.name).cmp(&(b, &y.name)));
+    let mut facts = Vec::with_capacity(segments.len());
+    for ((first, is_quarantined), file) in segments {
+        let mut of_record = |seen: &Seen<'_>| {
+            if seen.sequence > cursor {
+                each(seen);
+            }
+        };
+        facts.extend(look(files, file, (first, is_quarantined), &mut of_record)?);
+    }
+    let missing = match facts.first() {
+        Some(first) if !is_cursor_damaged => {
+            first.before.unwrap_or_default().saturating_sub(cursor)
+        }
+        Some(_) | None => 0,
+    };
+    let verdicts = judge(&facts, cursor);
+    Ok(Found {
+        segments: facts.into_iter().zip(verdicts).collect(),
+        cursor,
+        is_cursor_damaged,
+        missing,
+    })
+}
+
+/// What the cursor file says, and whether it is damaged. Damaged counts as 0: everything that is still
+/// there is sent once more.
+fn read_cursor(files: &dyn Files) -> Result<(u64, bool), SpoolError> {
+    match scan::read_rest(files, CURSOR, 0, 2 * HEADER_BYTES) {
+        Ok(bytes) => {
+            let settled = format::read_cursor(&bytes)?;
+            Ok((settled.unwrap_or_default(), settled.is_none()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((0, false)),
+        Err(error) => Err(SpoolError::io("read", CURSOR, error)),
+    }
+}
+
+/// Reads one segment. `None`: it is gone meanwhile.
+fn look(
+    files: &dyn Files,
+    file: Listed,
+    (first, is_quarantined): (u64, bool),
+    each: &mut dyn FnMut(&Seen<'_>),
+) -> Result<Option<Facts>, SpoolError> {
+    let mut facts = Facts {
+        bytes: file.bytes,
+        name: file.name,
+        first,
+        is_quarantined,
+        before: None,
+        through: first.saturating_sub(1),
+        end: 0,
+        is_whole: false,
+        promised: 0,
+        behind: Behind::default(),
+    };
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    match scan::read_header(files, &facts.name, first)? {
+        Ok(header) => facts.before = header.map(|header| header.acknowledged),
+        Err(error) if gone(&error) => return Ok(None),
+        Err(error) => unreadable(&facts.name, &error),
+    }
+    if facts.before.is_some() {
+        facts.end = HEADER_BYTES as u64;
+        let mut walk = Walk::start(files, facts.name.clone(), first);
+        loop {
+            match walk.step() {
+                Ok(Step::Record {
+                    sequence,
+                    acknowledged,
+                    at,
+                }) => {
+                    facts.through = sequence;
+                    facts.promised = acknowledged;
+                    facts.end = walk.offset();
+                    each(&Seen {
+                        file: &facts.name,
+                        sequence,
+                        at,
+                        payload: walk.payload(),
+                    });
+                }
+                Ok(Step::End) => {
+                    facts.is_whole = true;
+                    break;
+                }
+                Ok(Step::Bad) => break,
+                Err(error) if gone(&error) => return Ok(None),
+                Err(error) => {
+                    unreadable(&facts.name, &error);
+                    break;
+                }
+            }
+        }
+    }
+    if !facts.is_whole {
+        let rest = scan::read_rest(files, &facts.name, facts.end, usize::MAX);
+        let rest = rest.inspect_err(|error| unreadable(&facts.name, error));
+        facts.behind =
+            scan::look_behind(&rest.unwrap_or_default(), facts.through.saturating_add(1));
+    }
+    Ok(Some(facts))
+}
+
+fn unreadable(name: &str, error: &io::Error) {
+    tracing::error!(file = name, %error, "a part of the spool can't be read; look at the disk");
+}
+
+/// What becomes of each segment.
+pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
+    let mut verdicts = Vec::with_capacity(facts.len());
+    // Seen from the end: what was promised at any later time, and where the next segment begins.
+    let mut promised = 0;
+    let mut next: Option<&Facts> = None;
+    let mut is_last = true;
+    for segment in facts.iter().rev() {
+        let upper = next.map_or(u64::MAX, |next| next.first.saturating_sub(1));
+        promised = promised
+            .max(segment.behind.acknowledged)
+            .max(segment.promised);
+        // Nothing here was promised once the next one was begun.
+        let kept = next.and_then(Facts::promised_before).unwrap_or(upper);
+        let must = promised.min(upper).min(kept);
+        let none = segment.first.saturating_sub(1);
+        let last = segment.through.min(upper).min(kept).max(none);
+        let verdict = if must > segment.through.max(cursor).max(none) {
+            Verdict::Damaged {
+                last: segment.through,
+            }
+        } else if last < segment.first || last <= cursor {
+            Verdict::Needless
+        } else {
+            let is_torn = is_last && !segment.is_whole && !segment.is_quarantined;
+            let cut = is_torn.then_some(segment.end);
+            Verdict::Good { last, cut }
+        };
+        verdicts.push(verdict);
+        promised = promised.max(segment.before.unwrap_or_default());
+        is_last = is_last && verdict == Verdict::Needless;
+        next = Some(segment);
+    }
+    verdicts.reverse();
+    verdicts
+}

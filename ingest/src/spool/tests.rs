@@ -1,0 +1,3 @@
+//! The spool, on a folder that fails and forgets and on a real one.
+
+mod disk;
