@@ -12,33 +12,37 @@ use actix_web::web;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, rates::Usage};
 
 /// What a request costs beside its body: connection, headers, the record's own copy.
 const REQUEST_BYTES: usize = 8 * 1024;
 
-/// Bytes held for requests that are not answered yet.
+/// Bytes held for requests that are not answered yet: in all, and of one tenant, so that nobody takes
+/// all the room.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     held: Arc<AtomicUsize>,
     bytes_max: usize,
+    tenant_bytes_max: usize,
 }
 
 impl InFlight {
-    /// Nothing held; never more than `bytes_max`.
+    /// Nothing held; never more than `bytes_max`, nor more than `tenant_bytes_max` of one tenant.
     #[must_use]
-    pub fn new(bytes_max: usize) -> Self {
+    pub fn new(bytes_max: usize, tenant_bytes_max: usize) -> Self {
         Self {
             held: Arc::default(),
             bytes_max,
+            tenant_bytes_max,
         }
     }
 
-    /// Reserves the room of a request with `body_bytes`; `None` when there is not enough.
+    /// Reserves the room of a request of a tenant with `body_bytes`; `None` when there is not enough.
     #[must_use]
-    pub fn reserve(&self, body_bytes: usize) -> Option<Permit> {
+    pub fn reserve(&self, body_bytes: usize, usage: &Arc<Usage>) -> Option<Permit> {
         let mut permit = Permit {
             in_flight: self.clone(),
+            usage: Arc::clone(usage),
             bytes: 0,
         };
         permit
@@ -57,6 +61,7 @@ impl InFlight {
 #[derive(Debug)]
 pub struct Permit {
     in_flight: InFlight,
+    usage: Arc<Usage>,
     bytes: usize,
 }
 
@@ -64,22 +69,30 @@ impl Permit {
     /// Extends the room to `bytes` in all, if that much is there.
     fn cover(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let limit = self.in_flight.bytes_max;
-        let held = &self.in_flight.held;
-        let room = |held: usize| held.checked_add(more).filter(|sum| *sum <= limit);
-        let covered = held
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
-            .is_ok();
-        if covered {
-            self.bytes += more;
+        let in_flight = &self.in_flight;
+        if !add(&self.usage.held, more, in_flight.tenant_bytes_max) {
+            return false;
         }
-        covered
+        if !add(&in_flight.held, more, in_flight.bytes_max) {
+            self.usage.held.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += more;
+        true
     }
+}
+
+/// Adds, unless the sum would be over the limit.
+fn add(held: &AtomicUsize, more: usize, limit: usize) -> bool {
+    let room = |held: usize| held.checked_add(more).filter(|sum| *sum <= limit);
+    held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
+        .is_ok()
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.in_flight.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.usage.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -182,15 +195,19 @@ mod tests {
 
     #[test]
     fn room_is_refused_when_it_is_not_there_and_comes_back() {
-        let in_flight = InFlight::new(2 * REQUEST_BYTES + 100);
-        let first = in_flight.reserve(100).unwrap();
-        assert!(in_flight.reserve(1).is_none());
-        let mut second = in_flight.reserve(0).unwrap();
-        assert!(!second.cover(REQUEST_BYTES + 1));
+        let (one, two) = (Arc::default(), Arc::default());
+        let in_flight = InFlight::new(2 * REQUEST_BYTES + 100, 2 * REQUEST_BYTES + 50);
+        let first = in_flight.reserve(50, &one).unwrap();
+        assert!(in_flight.reserve(1, &one).is_none(), "the tenant's room");
+        assert!(in_flight.reserve(51, &two).is_none(), "all room");
+        let mut second = in_flight.reserve(0, &two).unwrap();
+        assert!(!second.cover(REQUEST_BYTES + 51));
         drop(first);
-        assert!(second.cover(REQUEST_BYTES + 1));
+        assert!(second.cover(REQUEST_BYTES + 51));
         drop(second);
         assert_eq!(in_flight.bytes(), 0);
-        assert!(in_flight.reserve(usize::MAX).is_none());
+        assert_eq!(one.held.load(Ordering::Relaxed), 0);
+        assert_eq!(two.held.load(Ordering::Relaxed), 0);
+        assert!(in_flight.reserve(usize::MAX, &one).is_none());
     }
 }

@@ -1,8 +1,10 @@
-//! The raw topic: an idempotent producer that confirms a record once all in-sync replicas have it.
+//! The raw topics: an idempotent producer that confirms a record once all in-sync replicas have it.
+
+mod link;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -10,18 +12,18 @@ use std::{
 
 use anyhow::Context as _;
 use rdkafka::{
-    ClientContext,
     config::FromClientConfigAndContext,
-    error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
+    producer::{BaseRecord, Producer, ThreadedProducer},
 };
 use runtime::{health::Part, settings::KafkaSettings, shutdown::Shutdown};
-use tokio::sync::{Notify, oneshot};
+use schemas::topics::Topic;
+use tokio::sync::oneshot;
 
+use self::link::{Link, Reports};
 use crate::{
     order_hint,
-    raw_log::{Confirmation, RawLog, Record, Refused},
+    raw_log::{Confirmation, Lane, RawLog, Record, Refused},
 };
 
 /// Partitions can be added to a topic while we run.
@@ -29,37 +31,56 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const METADATA_WITHIN: Duration = Duration::from_secs(2);
 
-/// The raw topic of one cluster. Clones share the producer.
+/// One lane's topic.
+#[derive(Debug)]
+struct Target {
+    topic: String,
+    /// 0 until the topic was seen.
+    partitions: AtomicU32,
+}
+
+impl Target {
+    fn new(topic: Topic, prefix: &str) -> Self {
+        Self {
+            topic: topic.name(prefix),
+            partitions: AtomicU32::new(0),
+        }
+    }
+}
+
+/// The raw topics of one cluster. Clones share the producer.
 #[derive(Clone)]
 pub struct KafkaLog {
     producer: Arc<ThreadedProducer<Reports>>,
-    topic: Arc<str>,
-    /// 0 until the topic was seen.
-    partitions: Arc<AtomicU32>,
+    normal: Arc<Target>,
+    overflow: Arc<Target>,
     link: Arc<Link>,
 }
 
+/// What a log is made with.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// Of the topics' names.
+    pub prefix: &'a str,
+    /// A record that is not confirmed within this time is given up.
+    pub within: Duration,
+    /// Told whether Kafka takes records.
+    pub part: Part,
+    /// Webhooks that Kafka does not take are safe elsewhere: its absence is reported, and is no
+    /// reason to take none.
+    pub has_spool: bool,
+}
+
 impl KafkaLog {
-    /// Makes the producer; nothing is connected yet. A record that is not confirmed `within` is given
-    /// up.
+    /// Makes the producer; nothing is connected yet.
     ///
     /// # Errors
     /// When librdkafka refuses the configuration.
-    pub fn new(
-        kafka: &KafkaSettings,
-        topic: &str,
-        within: Duration,
-        part: Part,
-    ) -> anyhow::Result<Self> {
-        part.not_ready("no broker seen yet");
-        let link = Arc::new(Link {
-            part,
-            is_down: Mutex::new(true),
-            fell: Notify::new(),
-        });
+    pub fn new(kafka: &KafkaSettings, options: Options<'_>) -> anyhow::Result<Self> {
+        let link = Arc::new(Link::new(options.part, options.has_spool));
         let mut config = runtime::kafka::producer_config(kafka);
         config
-            .set("message.timeout.ms", within.as_millis().to_string())
+            .set("message.timeout.ms", options.within.as_millis().to_string())
             // A carrier waits for every record; under load batches fill by themselves.
             .set("linger.ms", "1")
             // What waits here is what requests in flight hold once more.
@@ -70,8 +91,8 @@ impl KafkaLog {
             .context("the Kafka producer can't be made")?;
         Ok(Self {
             producer: Arc::new(producer),
-            topic: topic.into(),
-            partitions: Arc::default(),
+            normal: Arc::new(Target::new(Topic::Raw, options.prefix)),
+            overflow: Arc::new(Target::new(Topic::RawOverflow, options.prefix)),
             link,
         })
     }
@@ -88,8 +109,7 @@ impl KafkaLog {
                 anyhow::bail!("the Kafka producer is broken ({code}): {reason}");
             }
             let again_after = match look {
-                Ok(partitions) => {
-                    self.partitions.store(partitions, Ordering::Relaxed);
+                Ok(()) => {
                     self.link.up();
                     LOOK_EVERY
                 }
@@ -102,7 +122,7 @@ impl KafkaLog {
                 () = shutdown.requested() => return Ok(()),
                 () = tokio::time::sleep(again_after) => {}
                 // Not at once: brokers answer while replicas are still missing.
-                () = self.link.fell.notified() => tokio::select! {
+                () = self.link.fell() => tokio::select! {
                     () = shutdown.requested() => return Ok(()),
                     () = tokio::time::sleep(LOOK_AGAIN_AFTER) => {}
                 },
@@ -110,8 +130,15 @@ impl KafkaLog {
         }
     }
 
-    fn look(&self) -> Result<u32, String> {
-        let topic: &str = &self.topic;
+    fn look(&self) -> Result<(), String> {
+        for target in [&self.normal, &self.overflow] {
+            let partitions = self.count(&target.topic)?;
+            target.partitions.store(partitions, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn count(&self, topic: &str) -> Result<u32, String> {
         let metadata = self
             .producer
             .client()
@@ -144,18 +171,22 @@ impl KafkaLog {
 impl std::fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KafkaLog")
-            .field("topic", &self.topic)
+            .field("topic", &self.normal.topic)
             .finish_non_exhaustive()
     }
 }
 
 impl RawLog for KafkaLog {
     fn append(&self, record: &Record<'_>) -> Result<Confirmation, Refused> {
-        let partitions = self.partitions.load(Ordering::Relaxed);
+        let target = match record.lane {
+            Lane::Normal => &self.normal,
+            Lane::Overflow => &self.overflow,
+        };
+        let partitions = target.partitions.load(Ordering::Relaxed);
         if partitions == 0 {
             return Err(Refused::Unplaced);
         }
-        let partition = order_hint::partition(record.beside, partitions);
+        let partition = order_hint::partition_of(record.placement, partitions);
         let key = record.headers.receipt_id.to_string();
         let pairs = record.headers.to_pairs();
         let headers = pairs.iter().fold(
@@ -168,7 +199,7 @@ impl RawLog for KafkaLog {
             },
         );
         let (confirm, confirmation) = oneshot::channel();
-        let message = BaseRecord::with_opaque_to(&self.topic, Box::new(confirm))
+        let message = BaseRecord::with_opaque_to(&target.topic, Box::new(confirm))
             .partition(i32::try_from(partition).unwrap_or_default())
             .key(key.as_bytes())
             .payload(record.body)
@@ -179,70 +210,8 @@ impl RawLog for KafkaLog {
             Err((error, _)) => Err(self.link.failed(&error)),
         }
     }
-}
 
-/// Whether records get through.
-struct Link {
-    part: Part,
-    is_down: Mutex<bool>,
-    fell: Notify,
-}
-
-impl Link {
-    fn up(&self) {
-        let mut is_down = self.is_down.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *is_down, false) {
-            self.part.ready();
-            tracing::info!("kafka is reachable");
-        }
-    }
-
-    fn down(&self, why: &str) {
-        let mut is_down = self.is_down.lock().unwrap_or_else(PoisonError::into_inner);
-        self.part.not_ready(why);
-        if !std::mem::replace(&mut *is_down, true) {
-            self.fell.notify_one();
-            tracing::warn!(why, "kafka takes no records");
-        }
-    }
-
-    /// What a failed record says about the link, and to whoever waits for it.
-    fn failed(&self, error: &KafkaError) -> Refused {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => return Refused::Full,
-            // The record's own fault: one sender must not take the instance out of service.
-            Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord) => {}
-            Some(_) | None => self.down(&error.to_string()),
-        }
-        Refused::Failed(error.to_string())
-    }
-}
-
-/// Passes delivery reports on to whoever waits for them.
-struct Reports(Arc<Link>);
-
-impl ClientContext for Reports {
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Known long before the first record has waited in vain.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.0.down("no broker can be reached");
-        }
-        tracing::debug!(%error, reason, "kafka client");
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<oneshot::Sender<Result<(), Refused>>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, confirm: Self::DeliveryOpaque) {
-        let outcome = match result {
-            Ok(_) => {
-                self.0.up();
-                Ok(())
-            }
-            Err((error, _)) => Err(self.0.failed(error)),
-        };
-        // Nobody waits any more when the carrier went away or the wait ended.
-        drop(confirm.send(outcome));
+    fn is_up(&self) -> bool {
+        self.link.is_up()
     }
 }

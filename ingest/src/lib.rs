@@ -1,49 +1,66 @@
 //! Stage 1 of 4: webhook to raw topic.
 //!
-//! A 200 means that the exact bytes are safe in Kafka, with what verification said of them. Whose they
-//! are is decided by the address, whether they are genuine by the carrier's own rule over the bytes.
+//! A 200 means that the exact bytes are safe in Kafka, or on disk until Kafka takes them, with what
+//! verification said of them. Whose they are is decided by the address, whether they are genuine by the
+//! carrier's own rule over the bytes.
 //! Never: a 200 from memory, a second look at the same tenants file within one request, a JSON parse
 //! of what no secret vouches for, a payload or a token in a log.
 
 pub mod routes;
+pub mod server;
 pub mod service;
 
 pub mod tenants;
 
 pub mod body;
+mod judge;
 pub mod providers;
+pub mod proxies;
+pub mod tls;
 
+pub mod contracts;
+pub mod failures;
+pub mod overflow;
+pub mod rates;
+
+pub mod delivery;
+pub mod drain;
 pub mod kafka;
 pub mod order_hint;
 pub mod raw_log;
 pub mod spool;
 
+pub mod housekeeping;
 pub mod metrics;
 pub mod outcome;
 pub mod reply;
 pub mod settings;
 
 use std::{
-    net::{SocketAddr, TcpListener},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Server};
 use anyhow::Context as _;
 use runtime::{blobs::Blobs, service::Context};
-use schemas::topics::Topic;
 
 use crate::{
     body::{InFlight, Limits},
+    delivery::Delivery,
+    drain::Drain,
+    housekeeping::Housekeeping,
     kafka::KafkaLog,
     metrics::Metrics,
+    proxies::Proxies,
+    server::{listen, server},
     service::Service,
-    settings::{Http, Settings},
+    settings::Settings,
+    spool::Spool,
     tenants::Current,
+    tls::Certificate,
 };
 
 /// The settings file that is also the manual.
@@ -51,8 +68,7 @@ pub const DEFAULTS: &str = include_str!("../settings.default.toml");
 
 /// What a record of the raw topic holds beside its headers; brokers take one megabyte by default.
 const RECORD_BYTES_MAX: usize = 900_000;
-const CONNECTIONS_WAITING_MAX: u32 = 1024;
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const SEGMENT_BYTES: u64 = 64 << 20;
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 /// A confirmation that comes just in time still finds somebody waiting.
 const CONFIRMATION_SLACK: Duration = Duration::from_millis(250);
@@ -63,55 +79,43 @@ const CONFIRMATION_SLACK: Duration = Duration::from_millis(250);
 /// When something can't be opened, or ends in another way than by shutdown.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let listener = listen(settings.http.listen)?;
+    let certificate = settings.http.tls().map(Certificate::read).transpose()?;
     let metrics = Arc::new(Metrics::new(&context.metrics)?);
-    let tenants = Arc::new(Current::empty());
+    // Known before the first is ready.
+    let http = context.health.part("http");
+    let spool = open_spool(&settings, &context)?;
     let log = KafkaLog::new(
         &settings.common.kafka,
-        &Topic::Raw.name(&settings.common.topics.prefix),
-        settings.http.durable_within(),
-        context.health.part("kafka"),
-    )?;
-    let blobs = match settings.blobs.url.as_str() {
-        "" => None,
-        url => Some(Blobs::open(url)?),
-    };
-    let service = Arc::new(Service {
-        tenants: Arc::clone(&tenants),
-        log: Arc::new(log.clone()),
-        privacy_key: settings.privacy.key.clone(),
-        in_flight: InFlight::new(settings.http.in_flight_bytes_max),
-        limits: Limits {
-            bytes_max: settings.http.body_bytes_max,
-            record_bytes_max: RECORD_BYTES_MAX,
-            has_blobs: blobs.is_some(),
-            within: settings.http.body_within(),
+        kafka::Options {
+            prefix: &settings.common.topics.prefix,
+            within: settings.http.durable_within(),
+            part: context.health.part("kafka"),
+            has_spool: spool.is_some(),
         },
-        blobs,
-        durable_within: settings.http.durable_within() + CONFIRMATION_SLACK,
-        clock: Arc::clone(&context.clock),
-        metrics: Arc::clone(&metrics),
-        stopping: AtomicBool::new(false),
-    });
-    let reports = (context.health.part("tenants"), metrics);
-    let follow = tenants::watch(
-        settings.tenants.path,
-        tenants,
-        reports,
-        context.shutdown.clone(),
-    );
-    context.tasks.spawn("tenants", follow);
-    context
-        .tasks
-        .spawn("kafka", log.clone().follow(context.shutdown.clone()));
+    )?;
+    let delivery = Arc::new(delivery(&settings, (&log, spool.clone()), &metrics)?);
+    let service = Arc::new(service(&settings, &context, delivery, metrics)?);
+    beside(&settings, &context, &service, &log)?;
 
     let within = settings.common.service.shutdown_within();
     let finish = within.saturating_sub(settings.http.stop_wait() + FLUSH_WITHIN);
-    let http = context.health.part("http");
-    let server = server(Arc::clone(&service), listener, &settings.http, finish)?;
+    let running = Arc::clone(&service);
+    let server = server(
+        running,
+        listener,
+        &settings.http,
+        certificate.as_ref(),
+        finish,
+    )?;
     let handle = server.handle();
     context
         .tasks
         .spawn("http", async move { Ok(server.await?) });
+    if let Some(certificate) = certificate {
+        let metrics = Arc::clone(&service.metrics);
+        let follow = certificate.follow(metrics, context.shutdown.clone());
+        context.tasks.spawn("certificate", follow);
+    }
     http.ready();
     context.shutdown.requested().await;
 
@@ -124,50 +128,125 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         // Nobody was told that these are safe: every request is answered by now.
         tracing::warn!(%error, "stopping with records that kafka has not confirmed");
     }
+    if let Some(spool) = spool {
+        let left = spool.stats().records;
+        tokio::task::spawn_blocking(move || spool.close()).await?;
+        if left > 0 {
+            tracing::info!(left, "webhooks wait on the disk for the next start");
+        }
+    }
     Ok(())
 }
 
-/// Opens the webhook listener.
-///
-/// # Errors
-/// When the address can't be had.
-pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let open = || {
-        let socket = match address {
-            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
-        };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(CONNECTIONS_WAITING_MAX)?.into_std()
+fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<Option<Spool>> {
+    let given = &settings.spool;
+    if !given.is_set() {
+        tracing::warn!("no spool (spool.dir): while Kafka is away, webhooks are answered with 503");
+        return Ok(None);
+    }
+    let options = spool::Options {
+        dir: given.dir.clone(),
+        segment_bytes: SEGMENT_BYTES,
+        bytes_max: given.bytes_max,
+        free_bytes_min: given.free_bytes_min,
     };
-    open().with_context(|| format!("can't listen on {address} (http.listen)"))
+    let (spool, opened) = spool::open(options, Arc::clone(&context.clock)).context("spool.dir")?;
+    tracing::info!(?opened, dir = %given.dir.display(), "spool opened");
+    Ok(Some(spool))
 }
 
-/// The HTTP server on `listener`; signals are none of its business. Requests that have begun when it
-/// is stopped get `finish` to end.
-///
-/// # Errors
-/// When the listener can't be used.
-pub fn server(
-    service: Arc<Service>,
-    listener: TcpListener,
-    http: &Http,
-    finish: Duration,
-) -> anyhow::Result<Server> {
-    let app = move || {
-        let service = Arc::clone(&service);
-        App::new().configure(|config| routes::configure(config, service))
+fn delivery(
+    settings: &Settings,
+    (log, spool): (&KafkaLog, Option<Spool>),
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Delivery> {
+    let blobs = match settings.blobs.url.as_str() {
+        "" => None,
+        url => Some(Blobs::open(url)?),
     };
-    let mut server = HttpServer::new(app);
-    if http.workers > 0 {
-        server = server.workers(http.workers);
+    Ok(Delivery {
+        log: Arc::new(log.clone()),
+        spool,
+        blobs,
+        record_bytes_max: RECORD_BYTES_MAX,
+        spool_after: settings.spool.after(),
+        within: settings.http.durable_within() + CONFIRMATION_SLACK,
+        spooled: AtomicU64::new(0),
+        metrics: Arc::clone(metrics),
+    })
+}
+
+fn service(
+    settings: &Settings,
+    context: &Context,
+    delivery: Arc<Delivery>,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<Service> {
+    Ok(Service {
+        tenants: Arc::new(Current::empty()),
+        privacy_key: settings.privacy.key.clone(),
+        in_flight: InFlight::new(
+            settings.http.in_flight_bytes_max,
+            settings.http.tenant_in_flight_bytes_max,
+        ),
+        limits: Limits {
+            bytes_max: settings.http.body_bytes_max,
+            record_bytes_max: RECORD_BYTES_MAX,
+            has_blobs: delivery.blobs.is_some(),
+            within: settings.http.body_within(),
+        },
+        proxies: Proxies::parse(&settings.http.trusted_proxies).map_err(anyhow::Error::msg)?,
+        failures: Arc::default(),
+        delivery,
+        clock: Arc::clone(&context.clock),
+        metrics,
+        stopping: AtomicBool::new(false),
+    })
+}
+
+/// Starts what runs beside the server.
+fn beside(
+    settings: &Settings,
+    context: &Context,
+    service: &Service,
+    log: &KafkaLog,
+) -> anyhow::Result<()> {
+    let (tasks, shutdown) = (&context.tasks, &context.shutdown);
+    let (tenants, metrics) = (&service.tenants, &service.metrics);
+    let reports = (context.health.part("tenants"), Arc::clone(metrics));
+    let follow = tenants::watch(
+        settings.tenants.path.clone(),
+        Arc::clone(tenants),
+        reports,
+        shutdown.clone(),
+    );
+    tasks.spawn("tenants", follow);
+    tasks.spawn("kafka", log.clone().follow(shutdown.clone()));
+    let progress = overflow::Progress::new(&settings.common.kafka, &settings.common.topics.prefix)?;
+    let (all, counts) = (Arc::clone(tenants), Arc::clone(metrics));
+    tasks.spawn(
+        "overflow",
+        overflow::follow(progress, all, counts, shutdown.clone()),
+    );
+    let spool = service.delivery.spool.as_ref();
+    if let Some(spool) = spool {
+        let drain = Drain {
+            spool: spool.clone(),
+            delivery: Arc::clone(&service.delivery),
+            tenants: Arc::clone(tenants),
+            per_second: settings.spool.drain_per_second,
+            metrics: Arc::clone(metrics),
+        };
+        tasks.spawn("drain", drain.run(shutdown.clone()));
     }
-    let server = server
-        .disable_signals()
-        .shutdown_timeout(finish.as_secs().max(1))
-        .client_request_timeout(HEAD_WITHIN)
-        .keep_alive(Duration::from_secs(http.keep_alive_seconds))
-        .listen(listener)?;
-    Ok(server.run())
+    let housekeeping = Housekeeping {
+        log: Arc::clone(&service.delivery.log),
+        spool: spool.map(|spool| (spool.clone(), settings.spool.bytes_max)),
+        part: context.health.part("spool"),
+        failures: Arc::clone(&service.failures),
+        metrics: Arc::clone(metrics),
+        clock: Arc::clone(&service.clock),
+    };
+    tasks.spawn("housekeeping", housekeeping.run(shutdown.clone()));
+    Ok(())
 }

@@ -2,10 +2,19 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use schemas::Provider;
 
-use crate::{outcome::Outcome, providers, tenants::Endpoint};
+use crate::{
+    delivery::Detour,
+    failures::{Failing, Left},
+    outcome::Outcome,
+    providers,
+    spool::Stats,
+    tenants::Endpoint,
+};
 
 const REQUESTS: (&str, &str) = (
     "waybill_ingest_requests_total",
@@ -36,6 +45,52 @@ const DURABLE: (&str, &str) = (
     "From handing a webhook to Kafka until it is safe there",
 );
 
+const SPOOLED: (&str, &str) = (
+    "waybill_ingest_spooled_total",
+    "Webhooks that went to the disk, by why: behind others there, kafka down, late or refusing",
+);
+const DRAINED: (&str, &str) = (
+    "waybill_ingest_spool_drained_total",
+    "Webhooks that went from the disk to Kafka",
+);
+const SPOOL_RECORDS: (&str, &str) = (
+    "waybill_ingest_spool_records",
+    "Webhooks that wait on the disk",
+);
+const SPOOL_BYTES: (&str, &str) = (
+    "waybill_ingest_spool_bytes",
+    "Bytes of the spool's folder; the limit is spool.bytes_max",
+);
+const SPOOL_BYTES_MAX: (&str, &str) = (
+    "waybill_ingest_spool_bytes_max",
+    "The limit of waybill_ingest_spool_bytes",
+);
+const SPOOL_AGE: (&str, &str) = (
+    "waybill_ingest_spool_oldest_seconds",
+    "Age of the oldest webhook on the disk; 0 where none is",
+);
+const SPOOL_DAMAGED: (&str, &str) = (
+    "waybill_ingest_spool_quarantined_files",
+    "Files of the spool that were found damaged and are kept aside",
+);
+const KAFKA_UP: (&str, &str) = ("waybill_ingest_kafka_up", "1 while Kafka takes records");
+const OVERFLOWED: (&str, &str) = (
+    "waybill_ingest_overflowed_total",
+    "Webhooks that went to the overflow topic",
+);
+const OVERFLOWING: (&str, &str) = (
+    "waybill_ingest_overflowing_tenants",
+    "Tenants whose webhooks go to the overflow topic",
+);
+const ATTEMPTS_LEFT: (&str, &str) = (
+    "waybill_ingest_attempts_left",
+    "Attempts that the carrier has left for the webhook that failed most often; only where any failed",
+);
+const CERTIFICATE_GOOD: (&str, &str) = (
+    "waybill_ingest_certificate_good",
+    "1 while the certificate's files as they stand are those in use",
+);
+
 /// From a fast local broker to the longest wait.
 const DURABLE_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -54,6 +109,24 @@ pub struct Metrics {
     tenants_good: IntGauge,
     in_flight: IntGauge,
     durable: Histogram,
+    /// By detour.
+    spooled: Vec<IntCounter>,
+    drained: IntCounter,
+    spool: SpoolGauges,
+    kafka_up: IntGauge,
+    overflowed: IntCounterVec,
+    overflowing: IntGauge,
+    attempts_left: IntGaugeVec,
+    certificate_good: IntGauge,
+}
+
+#[derive(Debug)]
+struct SpoolGauges {
+    records: IntGauge,
+    bytes: IntGauge,
+    bytes_max: IntGauge,
+    oldest: IntGauge,
+    damaged: IntGauge,
 }
 
 const PROVIDERS: usize = Provider::ALL.len() + 1;
@@ -89,6 +162,12 @@ impl Metrics {
                     .inc_by(0);
             }
         }
+        let spooled = counters(SPOOLED, &["why"])?;
+        let attempts_left = IntGaugeVec::new(
+            Opts::new(ATTEMPTS_LEFT.0, ATTEMPTS_LEFT.1),
+            &["provider", "tenant", "endpoint"],
+        )?;
+        registry.register(Box::new(attempts_left.clone()))?;
         let durable = HistogramOpts::new(DURABLE.0, DURABLE.1).buckets(DURABLE_BUCKETS.to_vec());
         let durable = Histogram::with_opts(durable)?;
         registry.register(Box::new(durable.clone()))?;
@@ -100,6 +179,22 @@ impl Metrics {
             tenants_good: gauge(TENANTS_GOOD)?,
             in_flight: gauge(IN_FLIGHT)?,
             durable,
+            spooled: Detour::ALL
+                .map(|detour| spooled.with_label_values(&[detour.label()]))
+                .into(),
+            drained: counters(DRAINED, &[])?.with_label_values::<&str>(&[]),
+            spool: SpoolGauges {
+                records: gauge(SPOOL_RECORDS)?,
+                bytes: gauge(SPOOL_BYTES)?,
+                bytes_max: gauge(SPOOL_BYTES_MAX)?,
+                oldest: gauge(SPOOL_AGE)?,
+                damaged: gauge(SPOOL_DAMAGED)?,
+            },
+            kafka_up: gauge(KAFKA_UP)?,
+            overflowed: counters(OVERFLOWED, &["provider"])?,
+            overflowing: gauge(OVERFLOWING)?,
+            attempts_left,
+            certificate_good: gauge(CERTIFICATE_GOOD)?,
         })
     }
 
@@ -133,6 +228,62 @@ impl Metrics {
 
     pub(crate) fn in_flight(&self, bytes: usize) {
         self.in_flight.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn spooled(&self, detour: Detour) {
+        if let Some(counter) = self.spooled.get(detour as usize) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn drained(&self, entries: usize) {
+        self.drained.inc_by(entries as u64);
+    }
+
+    pub(crate) fn spool(&self, stats: &Stats, bytes_max: u64, now_micros: i64) {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let gauges = &self.spool;
+        gauges.records.set(number(stats.records));
+        gauges.bytes.set(number(stats.bytes));
+        gauges.bytes_max.set(number(bytes_max));
+        gauges.damaged.set(number(stats.quarantined));
+        let age = stats.oldest_at.map_or(0, |at| now_micros - at.0);
+        gauges.oldest.set(age.max(0) / 1_000_000);
+    }
+
+    pub(crate) fn kafka_up(&self, is_up: bool) {
+        self.kafka_up.set(i64::from(is_up));
+    }
+
+    pub(crate) fn overflowed(&self, provider: Provider) {
+        self.overflowed
+            .with_label_values(&[provider.as_str()])
+            .inc();
+    }
+
+    pub(crate) fn overflowing(&self, tenants: usize) {
+        self.overflowing
+            .set(i64::try_from(tenants).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn attempts_left(&self, failing: &Failing, left: Left) {
+        let labels = [
+            failing.provider.as_str(),
+            failing.tenant.as_str(),
+            failing.endpoint.as_str(),
+        ];
+        match left {
+            Left::Only(left) => self
+                .attempts_left
+                .with_label_values(&labels)
+                .set(i64::from(left)),
+            // Fails only where there was none.
+            Left::All => drop(self.attempts_left.remove_label_values(&labels)),
+        }
+    }
+
+    pub(crate) fn certificate_good(&self, good: bool) {
+        self.certificate_good.set(i64::from(good));
     }
 
     pub(crate) fn durable(&self, after: Duration) {

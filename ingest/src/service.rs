@@ -1,84 +1,58 @@
 //! The way of one webhook: whose is it, is there room, read it, is it a probe, does it prove itself,
 //! store it, answer.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH},
     web,
 };
 use bytes::Bytes;
-use runtime::{
-    blobs::{self, Blobs},
-    clock::SharedClock,
-    settings::Secret,
-};
-use schemas::{Assurance, Micros, Provider, ReceiptId, Verdict, raw_webhook::RawHeaders};
-use sha2::{Digest, Sha256};
+use runtime::{clock::SharedClock, settings::Secret};
+use schemas::{Micros, Provider, ReceiptId, Verdict, raw_webhook::RawHeaders};
 
 use crate::{
     body::{self, InFlight, Limits},
+    contracts::Contract,
+    delivery::{Delivery, Webhook},
+    failures::{About, Failing, Failures},
+    judge::{self, Came, Judged},
     metrics::Metrics,
     order_hint,
     outcome::{Disposition, Outcome},
-    providers::{
-        self, Unverified, Verified,
-        presented::{DigestKey, Header},
-    },
-    raw_log::{RawLog, Record, Refused},
+    providers::presented::{DigestKey, Header},
+    proxies::{self, Proxies},
+    raw_log::{Lane, Refused},
     reply,
-    tenants::{Address, Current, Endpoint, SignedAddress, Verification},
+    tenants::{Address, Current, Endpoint, Tenant, Traffic},
 };
-
-/// A worker serves many requests on one thread; hashing more than this would hold them up.
-const HASHED_IN_PLACE_BYTES_MAX: usize = 64 * 1024;
-const HEADER_BYTES_MAX: usize = 256;
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Everything that a request needs; shared by all workers.
 pub struct Service {
     /// Whose webhooks are taken.
     pub tenants: Arc<Current>,
-    /// Where they become safe.
-    pub log: Arc<dyn RawLog>,
-    /// Where bodies that no record holds become safe.
-    pub blobs: Option<Blobs>,
+    /// How they become safe.
+    pub delivery: Arc<Delivery>,
     /// Behind the digests that stand for credentials.
     pub privacy_key: Secret,
     /// Room for requests.
     pub in_flight: InFlight,
     /// Size and time of a body.
     pub limits: Limits,
-    /// How long a carrier waits for the answer after its webhook was read.
-    pub durable_within: Duration,
+    /// Who may say what the carrier called.
+    pub proxies: Proxies,
+    /// Failures answered, as the carriers count them.
+    pub failures: Arc<Failures>,
     /// Stamps receipts.
     pub clock: SharedClock,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Set once no new webhook may begin.
     pub stopping: AtomicBool,
-}
-
-/// What a webhook came with beside its body.
-struct Came {
-    address: Arc<SignedAddress>,
-    headers: Vec<Header>,
-}
-
-/// What a webhook says, before any of it is believed.
-struct Judged {
-    outcome: Outcome,
-    verdict: Verdict,
-    verified: Option<Verified>,
-    body_sha256: String,
-    body_bytes: u64,
 }
 
 impl Service {
@@ -89,40 +63,70 @@ impl Service {
             Ok(address) => address,
             Err(outcome) => return reply::unread(self.answer(outcome, None, None), payload),
         };
-        let receipt_id = receipt_id(received_at);
-        let taken = self.take(request, &mut payload).await;
+        let receipt = (judge::receipt_id(received_at), received_at);
+        let endpoint = &address.endpoint;
+        let taken = self.take(request, &mut payload, &endpoint.tenant).await;
         let is_whole = taken.is_ok();
         let outcome = match taken {
-            _ if address.endpoint.retired => Outcome::Retired,
-            Err(outcome) => outcome,
+            _ if endpoint.retired => Outcome::Retired,
+            Err(outcome) => {
+                self.note(endpoint, outcome, |_| unread(request, outcome), received_at);
+                outcome
+            }
             Ok((body, _permit)) if body::is_probe(&body) => Outcome::Probe,
             Ok((body, _permit)) => {
-                let came = Arc::new(came(request, &address));
-                let judged = judge(&address.endpoint, Arc::clone(&came), body.clone()).await;
-                self.count(&address.endpoint, &judged);
-                match judged.outcome.disposition() {
-                    Disposition::Done => {
-                        let receipt = (receipt_id, received_at);
-                        let mut headers = headers(request, &address.endpoint, receipt, &judged);
-                        headers.http = self.kept(&address.endpoint, &came.headers, &headers);
-                        match self.store(headers, body, &address.endpoint).await {
-                            Ok(()) => judged.outcome,
-                            Err(why) => {
-                                tracing::debug!(%why, "webhook not stored");
-                                Outcome::NotDurable
-                            }
-                        }
-                    }
-                    Disposition::Retry(_) | Disposition::Refuse(_) => judged.outcome,
-                }
+                let outcome = self.accept(request, &address, body.clone(), receipt).await;
+                let about = |contract| About::body(contract, &body);
+                self.note(endpoint, outcome, about, received_at);
+                outcome
             }
         };
         self.metrics.in_flight(self.in_flight.bytes());
-        let answer = self.answer(outcome, Some(address.endpoint.provider), Some(receipt_id));
+        let answer = self.answer(outcome, Some(endpoint.provider), Some(receipt.0));
         if is_whole {
             answer
         } else {
             reply::unread(answer, payload)
+        }
+    }
+
+    /// Verifies a webhook, and makes it safe where that is due.
+    async fn accept(
+        &self,
+        request: &HttpRequest,
+        address: &Address,
+        body: Bytes,
+        receipt: (ReceiptId, Micros),
+    ) -> Outcome {
+        let endpoint = &address.endpoint;
+        let came = Arc::new(Came::with(request, address, &self.proxies));
+        let judged = judge::judge(endpoint, Arc::clone(&came), body.clone()).await;
+        self.count(request, endpoint, &judged, receipt.1);
+        match judged.outcome.disposition() {
+            Disposition::Done => {}
+            Disposition::Retry(_) | Disposition::Refuse(_) => return judged.outcome,
+        }
+        let mut headers = judged.headers(request, endpoint, receipt);
+        headers.http = self.kept(endpoint, &came.headers, &headers);
+        match self.store(headers, body, endpoint).await {
+            Ok(()) => judged.outcome,
+            Err(why) => {
+                tracing::debug!(%why, "webhook not stored");
+                Outcome::NotDurable
+            }
+        }
+    }
+
+    /// Counts what the carrier counts: failures that it was answered with.
+    fn note(
+        &self,
+        endpoint: &Endpoint,
+        outcome: Outcome,
+        about: impl FnOnce(Contract) -> About,
+        now: Micros,
+    ) {
+        if let Some(left) = self.failures.answered(endpoint, outcome, about, now) {
+            self.metrics.attempts_left(&Failing::at(endpoint), left);
         }
     }
 
@@ -172,6 +176,7 @@ impl Service {
         &self,
         request: &HttpRequest,
         payload: &mut web::Payload,
+        tenant: &Tenant,
     ) -> Result<(Bytes, body::Permit), Outcome> {
         let headers = request.headers();
         let is_identity = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
@@ -188,16 +193,32 @@ impl Service {
             .and_then(|value| value.parse().ok())
             .unwrap_or_default();
         self.limits.admit(announced)?;
-        let mut permit = self.in_flight.reserve(announced).ok_or(Outcome::Busy)?;
+        let mut permit = self
+            .in_flight
+            .reserve(announced, &tenant.traffic().usage)
+            .ok_or(Outcome::Busy)?;
         self.metrics.in_flight(self.in_flight.bytes());
         let body = body::read(payload, self.limits, &mut permit).await?;
         Ok((body, permit))
     }
 
-    fn count(&self, endpoint: &Endpoint, judged: &Judged) {
+    fn count(
+        &self,
+        request: &HttpRequest,
+        endpoint: &Endpoint,
+        judged: &Judged,
+        received_at: Micros,
+    ) {
         match (&judged.verified, judged.verdict) {
-            (Some(verified), _) => self.metrics.proven(endpoint.provider, verified.scheme),
-            (None, Verdict::Failed) => self.metrics.unproven(endpoint, judged.outcome),
+            (Some(verified), _) => {
+                endpoint.proved(received_at);
+                self.metrics.proven(endpoint.provider, verified.scheme);
+            }
+            (None, Verdict::Failed) => {
+                let from = self.proxies.client(request).map(proxies::network);
+                tracing::debug!(endpoint = %endpoint.id, from, "an unproven webhook");
+                self.metrics.unproven(endpoint, judged.outcome);
+            }
             (None, Verdict::Unverified | Verdict::Verified) => {}
         }
     }
@@ -224,48 +245,25 @@ impl Service {
         body: Bytes,
         endpoint: &Endpoint,
     ) -> Result<(), Refused> {
-        let late = || Refused::Failed("not confirmed in time".into());
-        tokio::time::timeout(self.durable_within, self.durable(headers, body, endpoint))
-            .await
-            .unwrap_or_else(|_| Err(late()))
-    }
-
-    async fn durable(
-        &self,
-        mut headers: RawHeaders,
-        body: Bytes,
-        endpoint: &Endpoint,
-    ) -> Result<(), Refused> {
         let head = body.slice(..body.len().min(order_hint::HEAD_BYTES_MAX));
         let readable = endpoint.verifier.readable(&head);
         let order = order_hint::find(&readable, endpoint.verifier.order_fields());
-        let key = headers.receipt_id;
-        let beside = order.unwrap_or(key.as_bytes());
-        let mut value = body;
-        if value.len() > self.limits.record_bytes_max {
-            let blobs = self.blobs.as_ref().ok_or(Refused::Full)?;
-            let tenant = headers.tenant.as_str();
-            let path = blobs::path(blobs::Kind::Body, tenant, &headers.body_sha256);
-            blobs
-                .put(&path, std::mem::take(&mut value))
-                .await
-                .map_err(|error| {
-                    let why = anyhow::Error::from(error);
-                    tracing::warn!(error = format!("{why:#}"), "the blob store takes no body");
-                    Refused::Failed("the blob store took no body".into())
-                })?;
-            headers.body_ref = Some(path);
+        let placement = match order {
+            Some(order) => order_hint::placement(order),
+            None => order_hint::placement(headers.receipt_id.as_bytes()),
+        };
+        let Traffic { rate, usage } = endpoint.tenant.traffic();
+        let ticket = usage.lane(rate);
+        if ticket.lane() == Lane::Overflow {
+            self.metrics.overflowed(endpoint.provider);
         }
-        let since = Instant::now();
-        let confirmation = self.log.append(&Record {
-            headers: &headers,
-            body: &value,
-            beside,
-        })?;
-        let lost = |_| Err(Refused::Failed("never confirmed".into()));
-        confirmation.await.unwrap_or_else(lost)?;
-        self.metrics.durable(since.elapsed());
-        Ok(())
+        let webhook = Webhook {
+            headers,
+            body,
+            placement,
+            ticket,
+        };
+        self.delivery.deliver(webhook).await
     }
 }
 
@@ -277,115 +275,34 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// What the carrier's check reads beside the body.
-fn came(request: &HttpRequest, address: &Address) -> Came {
-    let provider = address.endpoint.provider;
-    let called = || {
-        let mut origin = String::new();
-        if providers::signs_origin(provider) {
-            let connection = request.connection_info();
-            origin = format!("{}://{}", connection.scheme(), connection.host());
+/// What a failed attempt was about whose body nobody read: a body that is refused for what it is will
+/// be refused again, one that came at a bad moment will not.
+fn unread(request: &HttpRequest, outcome: Outcome) -> About {
+    match outcome {
+        Outcome::TooLarge | Outcome::NeedsBlobs | Outcome::Encoded => {
+            let length = request.headers().get(CONTENT_LENGTH);
+            let length = length.and_then(|length| length.to_str().ok());
+            About::Length(
+                length
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or_default(),
+            )
         }
-        let path = request.path().to_owned();
-        Arc::new(SignedAddress { origin, path })
-    };
-    let sent = |read: &providers::presented::Read| {
-        let value = request.headers().get(read.name)?;
-        Some(Header::sent(*read, value.as_bytes()))
-    };
-    Came {
-        address: address.signed.clone().unwrap_or_else(called),
-        headers: providers::headers(provider)
-            .iter()
-            .filter_map(sent)
-            .collect(),
+        Outcome::Accepted
+        | Outcome::Unverified
+        | Outcome::Quarantined
+        | Outcome::Probe
+        | Outcome::Looked
+        | Outcome::Retired
+        | Outcome::Refused
+        | Outcome::UnknownToken
+        | Outcome::UnknownPath
+        | Outcome::Method
+        | Outcome::Incomplete
+        | Outcome::Slow
+        | Outcome::Busy
+        | Outcome::NotDurable
+        | Outcome::NoTenants
+        | Outcome::Stopping => About::Unread,
     }
-}
-
-/// Verifies and hashes; large bodies beside the worker's thread.
-async fn judge(endpoint: &Arc<Endpoint>, came: Arc<Came>, body: Bytes) -> Judged {
-    if body.len() <= HASHED_IN_PLACE_BYTES_MAX {
-        return judged(endpoint, &came, &body);
-    }
-    let thread = (Arc::clone(endpoint), Arc::clone(&came), body.clone());
-    match web::block(move || judged(&thread.0, &thread.1, &thread.2)).await {
-        Ok(judged) => judged,
-        Err(_) => judged(endpoint, &came, &body),
-    }
-}
-
-fn judged(endpoint: &Endpoint, came: &Came, body: &[u8]) -> Judged {
-    let webhook = Unverified {
-        body,
-        origin: &came.address.origin,
-        path: &came.address.path,
-        headers: &came.headers,
-    };
-    let verified = match endpoint.verification {
-        Verification::Off => None,
-        Verification::Required | Verification::Quarantine => endpoint
-            .verifier
-            .verify(&webhook)
-            .inspect_err(|why| {
-                tracing::debug!(endpoint = %endpoint.id, %why, "webhook proves nothing");
-            })
-            .ok(),
-    };
-    let (outcome, verdict) = match (endpoint.verification, &verified) {
-        (_, Some(_)) => (Outcome::Accepted, Verdict::Verified),
-        (Verification::Off, None) => (Outcome::Unverified, Verdict::Unverified),
-        (Verification::Quarantine, None) => (Outcome::Quarantined, Verdict::Failed),
-        (Verification::Required, None) => (Outcome::Refused, Verdict::Failed),
-    };
-    Judged {
-        outcome,
-        verdict,
-        verified,
-        body_sha256: hex::encode(Sha256::digest(body)),
-        body_bytes: body.len() as u64,
-    }
-}
-
-fn headers(
-    request: &HttpRequest,
-    endpoint: &Endpoint,
-    (receipt_id, received_at): (ReceiptId, Micros),
-    judged: &Judged,
-) -> RawHeaders {
-    let verified = judged.verified.as_ref();
-    let header = |name| {
-        let value = request.headers().get(name)?.to_str().ok()?;
-        (value.len() <= HEADER_BYTES_MAX).then(|| value.to_owned())
-    };
-    RawHeaders {
-        receipt_id,
-        tenant: endpoint.tenant.id.clone(),
-        provider: endpoint.provider,
-        endpoint: endpoint.id.clone(),
-        received_at,
-        verdict: judged.verdict,
-        assurance: verified.map_or(Assurance::None, |verified| verified.assurance),
-        signature_scheme: verified.map(|verified| verified.scheme.to_owned()),
-        secret_id: verified.map(|verified| verified.secret_id.clone()),
-        content_type: header(CONTENT_TYPE),
-        timezone: endpoint.timezone.clone(),
-        currency: endpoint.currency.clone(),
-        service: endpoint.service.map(str::to_owned),
-        pii: endpoint.tenant.pii,
-        body_sha256: judged.body_sha256.clone(),
-        body_bytes: judged.body_bytes,
-        spooled: false,
-        body_ref: None,
-        traceparent: header(TRACEPARENT),
-        replay_id: None,
-        http: Vec::new(),
-    }
-}
-
-/// Drawn once, from the time of receipt, so that receipts sort by it.
-fn receipt_id(received_at: Micros) -> ReceiptId {
-    let micros = u64::try_from(received_at.0).unwrap_or_default();
-    let nanos = u32::try_from(micros % 1_000_000).unwrap_or_default() * 1_000;
-    let at = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
-    ReceiptId::from_uuid(uuid::Uuid::new_v7(at))
 }

@@ -1,9 +1,18 @@
 //! What an operator can turn; `settings.default.toml` says what each key means.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use runtime::settings::{BlobsSettings, Common, PrivacySettings, Problems};
 use serde::Deserialize;
+
+use crate::{proxies::Proxies, tls::Files};
+
+/// The largest body, and a segment to write it to.
+const SPOOL_BYTES_MIN: u64 = 64 << 20;
 
 /// All settings of ingest.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,6 +37,11 @@ pub struct Http {
     pub durable_ms_max: u64,
     pub keep_alive_seconds: u64,
     pub stop_wait_seconds: u64,
+    pub tenant_in_flight_bytes_max: usize,
+    pub connections_max: usize,
+    pub trusted_proxies: String,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
 }
 
 /// Where the tenants stand.
@@ -41,6 +55,35 @@ pub struct TenantsFile {
 pub struct Spool {
     pub dir: PathBuf,
     pub bytes_max: u64,
+    pub free_bytes_min: u64,
+    pub after_ms: u64,
+    pub drain_per_second: u32,
+}
+
+impl Spool {
+    /// Whether there is one.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.dir.as_os_str().is_empty()
+    }
+
+    /// How long Kafka may take before a webhook goes to the disk.
+    #[must_use]
+    pub const fn after(&self) -> Duration {
+        Duration::from_millis(self.after_ms)
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if self.is_set() && self.bytes_max < SPOOL_BYTES_MIN {
+            problems.add("spool.bytes_max", "must be at least 67108864 (64 MiB)");
+        }
+        if !(10..=10_000).contains(&self.after_ms) {
+            problems.add("spool.after_ms", "must be from 10 to 10000");
+        }
+        if self.drain_per_second == 0 {
+            problems.add("spool.drain_per_second", "0 would never empty the spool");
+        }
+    }
 }
 
 impl Http {
@@ -62,7 +105,37 @@ impl Http {
         Duration::from_secs(self.stop_wait_seconds)
     }
 
+    /// The files of the listener's certificate, if it has one.
+    #[must_use]
+    pub fn tls(&self) -> Option<Files> {
+        let is_set = |path: &Path| !path.as_os_str().is_empty();
+        (is_set(&self.tls_certificate) && is_set(&self.tls_key)).then(|| Files {
+            certificate: self.tls_certificate.clone(),
+            key: self.tls_key.clone(),
+        })
+    }
+
     fn check(&self, problems: &mut Problems) {
+        if self.tls_certificate.as_os_str().is_empty() != self.tls_key.as_os_str().is_empty() {
+            problems.add(
+                "http.tls_key",
+                "give both tls_certificate and tls_key, or none",
+            );
+        }
+        if let Err(why) = Proxies::parse(&self.trusted_proxies) {
+            problems.add("http.trusted_proxies", &why);
+        }
+        if self.connections_max == 0 {
+            problems.add("http.connections_max", "0 would refuse every connection");
+        }
+        if !(self.body_bytes_max + 1..=self.in_flight_bytes_max)
+            .contains(&self.tenant_in_flight_bytes_max)
+        {
+            problems.add(
+                "http.tenant_in_flight_bytes_max",
+                "must be above http.body_bytes_max and at most http.in_flight_bytes_max",
+            );
+        }
         if self.body_bytes_max == 0 {
             problems.add("http.body_bytes_max", "0 would refuse every webhook");
         }
@@ -91,6 +164,7 @@ impl runtime::settings::Settings for Settings {
 
     fn check(&self, problems: &mut Problems) {
         self.http.check(problems);
+        self.spool.check(problems);
         if !self.blobs.url.is_empty()
             && let Err(error) = runtime::blobs::check(&self.blobs.url)
         {
@@ -156,8 +230,16 @@ mod tests {
             ("WAYBILL__HTTP__STOP_WAIT_SECONDS", "25"),
             ("WAYBILL__TENANTS__PATH", ""),
             ("WAYBILL__BLOBS__URL", "ftp://x"),
+            ("WAYBILL__HTTP__TENANT_IN_FLIGHT_BYTES_MAX", "5"),
+            ("WAYBILL__HTTP__CONNECTIONS_MAX", "0"),
+            ("WAYBILL__HTTP__TRUSTED_PROXIES", "somewhere"),
+            ("WAYBILL__HTTP__TLS_KEY", "key.pem"),
+            ("WAYBILL__SPOOL__DIR", "spool"),
+            ("WAYBILL__SPOOL__BYTES_MAX", "5"),
+            ("WAYBILL__SPOOL__AFTER_MS", "5"),
+            ("WAYBILL__SPOOL__DRAIN_PER_SECOND", "0"),
         ])
         .unwrap_err();
-        assert_eq!(problems.iter().count(), 8, "{problems}");
+        assert_eq!(problems.iter().count(), 15, "{problems}");
     }
 }

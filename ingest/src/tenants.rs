@@ -1,6 +1,7 @@
 //! Whose webhooks these are: tenants, their endpoints, tokens and secrets, as of one reading of the
 //! tenants file. A snapshot never changes; a reload makes another.
 
+mod adopt;
 mod endpoint;
 mod fields;
 mod file;
@@ -13,6 +14,7 @@ use rustc_hash::FxHashMap;
 use schemas::{EndpointId, PiiRule, Provider, TenantId};
 
 use crate::providers::Verifier;
+pub use adopt::{Carried, Proven, Traffic};
 pub use reload::{Current, watch};
 
 /// A company whose webhooks are taken in.
@@ -28,6 +30,8 @@ pub struct Tenant {
     pub requests_per_second: Option<u32>,
     /// How many may come at once before that.
     pub burst: Option<u32>,
+    /// See [`Tenant::traffic`].
+    pub traffic: Carried<Traffic>,
 }
 
 /// What is done with a webhook that proves nothing.
@@ -84,6 +88,8 @@ pub struct Endpoint {
     pub secrets: Vec<Secret>,
     /// Made of secrets and schemes.
     pub verifier: Verifier,
+    /// See [`Endpoint::proved_at`].
+    pub proven: Carried<Arc<Proven>>,
 }
 
 /// An address as a carrier knows it, for one of an endpoint's tokens.
@@ -175,12 +181,17 @@ pub struct Address {
 pub struct Tenants {
     by_token: FxHashMap<Box<str>, Address>,
     endpoints: Vec<Arc<Endpoint>>,
+    tenants: FxHashMap<TenantId, Arc<Tenant>>,
 }
 
 impl Tenants {
     pub(crate) fn new(endpoints: Vec<Arc<Endpoint>>) -> Self {
         let mut by_token = FxHashMap::default();
+        let mut tenants = FxHashMap::default();
         for endpoint in &endpoints {
+            if !tenants.contains_key(&endpoint.tenant.id) {
+                tenants.insert(endpoint.tenant.id.clone(), Arc::clone(&endpoint.tenant));
+            }
             for token in std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens) {
                 let address = Address {
                     endpoint: Arc::clone(endpoint),
@@ -192,6 +203,7 @@ impl Tenants {
         Self {
             by_token,
             endpoints,
+            tenants,
         }
     }
 
@@ -207,6 +219,17 @@ impl Tenants {
         self.endpoints
             .iter()
             .find(|endpoint| endpoint.id.as_str() == id)
+    }
+
+    /// All tenants that have endpoints.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// The tenant of this id, if it has endpoints.
+    #[must_use]
+    pub fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id)
     }
 
     /// All endpoints, in the order of the files.

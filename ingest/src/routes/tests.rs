@@ -3,9 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,9 +19,12 @@ use tokio::sync::oneshot;
 
 use crate::{
     body::{InFlight, Limits},
+    delivery::Delivery,
     metrics::Metrics,
+    order_hint,
     providers::lalamove,
-    raw_log::{Confirmation, RawLog, Record, Refused},
+    proxies::Proxies,
+    raw_log::{Confirmation, Placed, RawLog, Record, Refused},
     service::Service,
     settings::Http,
     tenants::{self, Current},
@@ -37,8 +41,8 @@ const OFF: &str = "off-off-off-off-off-off";
 const RETIRED: &str = "retired-retired-retired";
 const REWRITTEN: &str = "rewritten-rewritten-rew";
 
-/// Headers, body, and what the record lies beside.
-type Written = (RawHeaders, Vec<u8>, Vec<u8>);
+/// Headers, body, and what chooses the partition.
+type Written = (RawHeaders, Vec<u8>, u64);
 
 /// A log that remembers, and does as it is told.
 #[derive(Default)]
@@ -46,7 +50,7 @@ struct Memory {
     records: Mutex<Vec<Written>>,
     fault: Mutex<Option<Fault>>,
     /// Confirmations that are never given.
-    kept: Mutex<Vec<oneshot::Sender<Result<(), Refused>>>>,
+    kept: Mutex<Vec<oneshot::Sender<Result<Placed, Refused>>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,13 +75,17 @@ impl RawLog for Memory {
                 let copy = (
                     record.headers.clone(),
                     record.body.to_vec(),
-                    record.beside.to_vec(),
+                    record.placement,
                 );
                 self.records.lock().unwrap().push(copy);
-                confirm.send(Ok(())).unwrap();
+                confirm.send(Ok(Placed::default())).unwrap();
             }
         }
         Ok(confirmation)
+    }
+
+    fn is_up(&self) -> bool {
+        true
     }
 }
 
@@ -141,16 +149,27 @@ impl Site {
         std::fs::write(&file, tenants_text).unwrap();
         let log = Arc::new(Memory::default());
         let registry = prometheus::Registry::new();
+        let metrics = Arc::new(Metrics::new(&registry).unwrap());
+        let delivery = Delivery {
+            log: Arc::clone(&log) as Arc<dyn RawLog>,
+            spool: None,
+            blobs,
+            record_bytes_max: limits.record_bytes_max,
+            spool_after: Duration::from_millis(50),
+            within: Duration::from_millis(50),
+            spooled: AtomicU64::new(0),
+            metrics: Arc::clone(&metrics),
+        };
         let service = Arc::new(Service {
             tenants: Arc::new(Current::from_pointee(tenants::load(&file).unwrap())),
-            log: Arc::clone(&log) as Arc<dyn RawLog>,
-            blobs,
+            delivery: Arc::new(delivery),
             privacy_key: Secret::new("a-key"),
-            in_flight: InFlight::new(in_flight_bytes_max),
+            in_flight: InFlight::new(in_flight_bytes_max, in_flight_bytes_max),
             limits,
-            durable_within: Duration::from_millis(50),
+            proxies: Proxies::parse("127.0.0.1").unwrap(),
+            failures: Arc::default(),
             clock: Arc::new(ManualClock::at_micros(NOW.0)),
-            metrics: Arc::new(Metrics::new(&registry).unwrap()),
+            metrics,
             stopping: AtomicBool::new(false),
         });
         let http = Http {
@@ -162,11 +181,16 @@ impl Site {
             durable_ms_max: 0,
             keep_alive_seconds: 5,
             stop_wait_seconds: 0,
+            tenant_in_flight_bytes_max: 0,
+            connections_max: 100,
+            trusted_proxies: String::new(),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
         };
         let listener = crate::listen(http.listen).unwrap();
         let address = listener.local_addr().unwrap();
         let finish = Duration::from_secs(5);
-        let server = crate::server(Arc::clone(&service), listener, &http, finish).unwrap();
+        let server = crate::server(Arc::clone(&service), listener, &http, None, finish).unwrap();
         let handle = server.handle();
         drop(actix_web::rt::spawn(server));
         Self {
@@ -260,9 +284,9 @@ async fn a_genuine_webhook_is_stored_as_it_came_and_answered_with_its_receipt() 
         .header("content-type", "application/json")
         .header("cookie", "a=b");
     let id = receipt(request.send().await.unwrap()).await;
-    let (headers, body, beside) = site.written().remove(0);
+    let (headers, body, placement) = site.written().remove(0);
     assert_eq!(body, genuine(QUARANTINE).into_bytes());
-    assert_eq!(beside, b"1471722666401517645");
+    assert_eq!(placement, order_hint::placement(b"1471722666401517645"));
     assert_eq!(headers.receipt_id.to_string(), id);
     assert_eq!(headers.received_at, NOW);
     assert_eq!(

@@ -6,7 +6,7 @@ use schemas::{EndpointId, Provider};
 use toml::de::DeTable;
 
 use super::{
-    Endpoint, Tenant, Verification,
+    Carried, Endpoint, Tenant, Verification,
     fields::{At, Fields, Reading},
     secrets, split,
 };
@@ -104,6 +104,7 @@ pub(super) fn read<'t>(
         verifier: Verifier::new(provider, &secrets, &schemes),
         schemes,
         secrets,
+        proven: Carried::default(),
     };
     Some(Placed {
         endpoint,

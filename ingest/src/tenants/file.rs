@@ -12,7 +12,7 @@ use schemas::{PiiRule, TenantId};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Endpoint, Problem, Tenant, Tenants,
+    Carried, Endpoint, Problem, Tenant, Tenants,
     endpoint::{self, Placed},
     fields::{Fields, Reading},
 };
@@ -195,6 +195,7 @@ impl Collected {
             pii: pii(fields, reading),
             requests_per_second: fields.count("requests_per_second", reading),
             burst: fields.count("burst", reading),
+            traffic: Carried::default(),
         });
         for table in fields.tables("endpoints", reading) {
             if let Some(placed) = endpoint::read(&tenant, table, reading) {

@@ -47,6 +47,9 @@ pub async fn watch(
         if let Some(outcome) = news {
             metrics.tenants_read(outcome.is_ok());
             if let Some(tenants) = taken(&follower.path, outcome) {
+                if let Some(before) = current.load().as_deref() {
+                    tenants.adopt(before);
+                }
                 current.store(Some(Arc::new(tenants)));
                 part.ready();
             }

@@ -33,9 +33,9 @@ async fn a_body_that_no_record_holds_lies_in_the_blob_store_when_it_is_answered(
     for bytes in [1_000, 100_000] {
         let body = large(QUARANTINE, bytes);
         receipt(site.post(QUARANTINE, body.clone()).await).await;
-        let (headers, value, beside) = site.written().pop().unwrap();
+        let (headers, value, placement) = site.written().pop().unwrap();
         assert!(value.is_empty());
-        assert_eq!(beside, b"o1");
+        assert_eq!(placement, order_hint::placement(b"o1"));
         assert_eq!(headers.verdict, Verdict::Verified);
         assert_eq!(headers.body_bytes, body.len() as u64);
         let path = headers.body_ref.unwrap();

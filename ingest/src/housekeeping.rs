@@ -1,0 +1,75 @@
+//! What is looked at every second: the disk, Kafka, and failures that no longer count.
+
+use std::{sync::Arc, time::Duration};
+
+use runtime::{clock::SharedClock, health::Part, shutdown::Shutdown};
+use schemas::Micros;
+
+use crate::{
+    failures::{Failures, Left},
+    metrics::Metrics,
+    raw_log::RawLog,
+    spool::Spool,
+};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What is looked at.
+pub struct Housekeeping {
+    /// Whether Kafka takes records.
+    pub log: Arc<dyn RawLog>,
+    /// How much waits on disk, and how much may.
+    pub spool: Option<(Spool, u64)>,
+    /// What the disk says of its health.
+    pub part: Part,
+    /// Failures answered.
+    pub failures: Arc<Failures>,
+    /// Where it is told.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+impl std::fmt::Debug for Housekeeping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Housekeeping").finish_non_exhaustive()
+    }
+}
+
+impl Housekeeping {
+    /// Looks until shutdown.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        loop {
+            self.look();
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    fn look(&self) {
+        let is_up = self.log.is_up();
+        let now = self.clock.now_micros();
+        self.metrics.kafka_up(is_up);
+        for failing in self.failures.sweep(Micros(now)) {
+            self.metrics.attempts_left(&failing, Left::All);
+        }
+        let Some((spool, bytes_max)) = &self.spool else {
+            self.part.ready();
+            return;
+        };
+        let stats = spool.stats();
+        self.metrics.spool(&stats, *bytes_max, now);
+        // With Kafka there is another way.
+        if !is_up && stats.bytes >= *bytes_max / 100 * 98 {
+            self.part
+                .not_ready("full while Kafka takes nothing (spool.bytes_max): bring Kafka back");
+        } else {
+            self.part.ready();
+        }
+    }
+}

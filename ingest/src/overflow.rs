@@ -1,0 +1,135 @@
+//! Brings tenants back from the overflow lane, once the normalizer has read all of theirs there.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+use runtime::{settings::KafkaSettings, shutdown::Shutdown};
+use schemas::topics::Topic;
+
+use crate::{metrics::Metrics, tenants::Current};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How far the normalizer has read the overflow topic.
+pub struct Progress {
+    /// Never joins the group, only asks for its offsets.
+    consumer: BaseConsumer,
+    topic: String,
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// Of the topics under `prefix`; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the configuration.
+    pub fn new(kafka: &KafkaSettings, prefix: &str) -> anyhow::Result<Self> {
+        // The name that the normalizer gives its second worker's group.
+        let group = format!("{prefix}normalizer-overflow");
+        let consumer = runtime::kafka::config::assigned_consumer_config(kafka, &group)
+            .create()
+            .context("the client that asks for offsets can't be made")?;
+        let topic = Topic::RawOverflow.name(prefix);
+        Ok(Self { consumer, topic })
+    }
+
+    /// The next offset to be read, by partition; those of which nothing was read are missing.
+    fn ask(&self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, String> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        let committed = self
+            .consumer
+            .committed_offsets(list, ANSWER_WITHIN)
+            .map_err(|error| error.to_string())?;
+        let of = |offset: Offset| match offset {
+            Offset::Offset(next) => Some(next),
+            Offset::Beginning
+            | Offset::End
+            | Offset::Stored
+            | Offset::Invalid
+            | Offset::OffsetTail(_) => None,
+        };
+        let elements = committed.elements();
+        let known = elements
+            .iter()
+            .filter_map(|element| Some((element.partition(), of(element.offset())?)));
+        Ok(known.collect())
+    }
+}
+
+/// Looks every second, while any tenant overflows, until shutdown.
+///
+/// # Errors
+/// Only when a thread can't be had.
+pub async fn follow(
+    progress: Progress,
+    tenants: Arc<Current>,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let progress = Arc::new(progress);
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return Ok(()),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let (progress, tenants, metrics) = (
+            Arc::clone(&progress),
+            Arc::clone(&tenants),
+            Arc::clone(&metrics),
+        );
+        tokio::task::spawn_blocking(move || look(&progress, &tenants, &metrics)).await?;
+    }
+}
+
+fn look(progress: &Progress, tenants: &Current, metrics: &Metrics) {
+    let tenants = tenants.load();
+    let all = tenants.iter().flat_map(|tenants| tenants.all());
+    let overflowing: Vec<_> = all
+        .filter(|tenant| tenant.traffic().usage.overflows())
+        .collect();
+    metrics.overflowing(overflowing.len());
+    if overflowing.is_empty() {
+        return;
+    }
+    let mut partitions: Vec<i32> = overflowing
+        .iter()
+        .flat_map(|tenant| tenant.traffic().usage.partitions())
+        .collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    let read = if partitions.is_empty() {
+        BTreeMap::new()
+    } else {
+        match progress.ask(&partitions) {
+            Ok(read) => read,
+            Err(why) => {
+                tracing::debug!(why, "no answer how far the overflow topic was read");
+                return;
+            }
+        }
+    };
+    for tenant in overflowing {
+        if tenant
+            .traffic()
+            .usage
+            .settle(|partition| read.get(&partition).copied())
+        {
+            tracing::info!(tenant = %tenant.id, "back from the overflow topic");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The HTTP server and its listener.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::Server};
+use anyhow::Context as _;
+
+use crate::{routes, service::Service, settings::Http, tls::Certificate};
+
+const CONNECTIONS_WAITING_MAX: u32 = 1024;
+/// Head of a request, TLS included: a sender that dawdles holds nothing but a connection.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// Opens the webhook listener.
+///
+/// # Errors
+/// When the address can't be had.
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = match address {
+            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(CONNECTIONS_WAITING_MAX)?.into_std()
+    };
+    open().with_context(|| format!("can't listen on {address} (http.listen)"))
+}
+
+/// The HTTP server on `listener`, with TLS if there is a certificate; signals are none of its business.
+/// Requests that have begun when it is stopped get `finish` to end.
+///
+/// # Errors
+/// When the listener or the certificate can't be used.
+pub fn server(
+    service: Arc<Service>,
+    listener: TcpListener,
+    http: &Http,
+    certificate: Option<&Arc<Certificate>>,
+    finish: Duration,
+) -> anyhow::Result<Server> {
+    let app = move || {
+        let service = Arc::clone(&service);
+        App::new().configure(|config| routes::configure(config, service))
+    };
+    let mut server = HttpServer::new(app);
+    if http.workers > 0 {
+        server = server.workers(http.workers);
+    }
+    let server = server
+        .disable_signals()
+        .shutdown_timeout(finish.as_secs().max(1))
+        .client_request_timeout(HEAD_WITHIN)
+        .max_connections(http.connections_max)
+        .keep_alive(Duration::from_secs(http.keep_alive_seconds));
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
