@@ -85,6 +85,11 @@ impl Folder {
         &self.blobs_url
     }
 
+    /// Where ingest keeps what Kafka does not take at once.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.path.join("spool")
+    }
+
     pub(crate) fn env_file(&self) -> PathBuf {
         self.path.join("waybill.env")
     }

@@ -61,6 +61,7 @@ impl Variables {
             ("HTTP__LISTEN", format!("127.0.0.1:{}", ports.ingest())),
             ("TENANTS__PATH", path(folder.tenants())),
             ("PRIVACY__KEY_FILE", path(&folder.privacy_key())),
+            ("SPOOL__DIR", path(&folder.spool())),
             ("BLOBS__URL", folder.blobs_url().to_owned()),
             ("INSTANCE__ID", "local".to_owned()),
         ];

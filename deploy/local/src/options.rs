@@ -1,11 +1,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::part::Part;
+
 /// What [`crate::Stack::start`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Made when missing; the same folder starts again with its data.
     pub data_dir: PathBuf,
+    /// Which of the three are started; the others can be by [`crate::Stack::restart`].
+    pub parts: Vec<Part>,
     /// Kafka gets this port, its controller the next, then the registry, ClickHouse's HTTP and
     /// ClickHouse's native protocol. None: five free ones, other ones at each start.
     pub port_base: Option<u16>,
@@ -53,6 +57,7 @@ impl Options {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            parts: Part::ALL.to_vec(),
             port_base: None,
             log_dir: None,
             restart: Restart::Never,

@@ -34,11 +34,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Fetches what is missing, starts all three and returns once all of them answer.
+    /// Fetches what is missing, starts the parts asked for and returns once all of them answer.
     pub fn start(options: Options, progress: &dyn Progress) -> Result<Self, Error> {
         let parts = fetch(progress)?;
         let place = Place::take(&options, &parts.cache)?;
         let (events, listener) = broadcast::channel(EVENTS_KEPT);
+        let wanted = options.parts.clone();
         // an early return drops the stack, which kills what was started
         let stack = Self {
             children: Arc::new(Children::new(parts, place, options, events)),
@@ -46,8 +47,11 @@ impl Stack {
         };
         let children = &stack.children;
         thread::scope(|scope| {
-            Part::ALL
+            let started: Vec<_> = wanted
+                .into_iter()
                 .map(|part| scope.spawn(move || children.start(part, progress)))
+                .collect();
+            started
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or(Err(Error::Stopped)))
                 .collect::<Vec<_>>()
