@@ -4,6 +4,7 @@
 pub mod carriers;
 pub mod checks;
 pub mod children;
+pub mod intake;
 pub mod lalamove;
 pub mod model;
 pub mod pipeline;

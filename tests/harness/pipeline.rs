@@ -338,7 +338,8 @@ impl Pipeline {
     }
 }
 
-fn tenants_file() -> String {
+/// Acme with an endpoint of every carrier.
+pub(crate) fn tenants_file() -> String {
     let endpoint = |id: &str, token: &str, verification: &str| {
         format!(
             r#"

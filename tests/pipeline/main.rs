@@ -5,4 +5,5 @@ mod bad_input;
 mod carriers;
 mod crashes;
 mod deliveries;
+mod durability;
 mod shutdown;
