@@ -45,4 +45,4 @@ async fn unknown_path(service: web::Data<Service>, payload: web::Payload) -> Htt
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

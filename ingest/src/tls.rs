@@ -4,7 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -38,6 +38,8 @@ pub struct Certificate {
     files: Files,
     provider: Arc<CryptoProvider>,
     current: ArcSwap<CertifiedKey>,
+    /// The files as they were last looked at.
+    seen: Mutex<[Stamp; 2]>,
 }
 
 impl ResolvesServerCert for Certificate {
@@ -52,12 +54,14 @@ impl Certificate {
     /// # Errors
     /// When they can't be read, or don't belong together.
     pub fn read(files: Files) -> anyhow::Result<Arc<Self>> {
+        let seen = Mutex::new(stamps(&files));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let current = ArcSwap::from_pointee(certified(&files, &provider)?);
         Ok(Arc::new(Self {
             files,
             provider,
             current,
+            seen,
         }))
     }
 
@@ -82,33 +86,33 @@ impl Certificate {
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
-        let mut seen = stamps(&self.files);
         metrics.certificate_good(true);
         loop {
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            let certificate = Arc::clone(&self);
-            let look = move || {
-                let now = stamps(&certificate.files);
-                let read =
-                    (now != seen).then(|| certified(&certificate.files, &certificate.provider));
-                (now, read)
-            };
-            let (now, read) = tokio::task::spawn_blocking(look).await?;
-            seen = now;
-            match read {
-                None => {}
-                Some(Ok(key)) => {
-                    self.current.store(Arc::new(key));
-                    metrics.certificate_good(true);
-                    tracing::info!("the TLS certificate was read again");
-                }
-                Some(Err(why)) => {
-                    metrics.certificate_good(false);
-                    tracing::error!(why = format!("{why:#}"), "the old TLS certificate stays");
-                }
+            let (certificate, metrics) = (Arc::clone(&self), Arc::clone(&metrics));
+            tokio::task::spawn_blocking(move || certificate.look(&metrics)).await?;
+        }
+    }
+
+    /// Reads the files if they are others than before.
+    fn look(&self, metrics: &Metrics) {
+        let now = stamps(&self.files);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *seen, now) == now {
+            return;
+        }
+        match certified(&self.files, &self.provider) {
+            Ok(key) => {
+                self.current.store(Arc::new(key));
+                metrics.certificate_good(true);
+                tracing::info!("the TLS certificate was read again");
+            }
+            Err(why) => {
+                metrics.certificate_good(false);
+                tracing::error!(why = format!("{why:#}"), "the old TLS certificate stays");
             }
         }
     }
@@ -139,3 +143,6 @@ fn certified(files: &Files, provider: &CryptoProvider) -> anyhow::Result<Certifi
     CertifiedKey::from_der(chain, key, provider)
         .context("http.tls_certificate and http.tls_key do not belong together")
 }
+
+#[cfg(test)]
+mod tests;

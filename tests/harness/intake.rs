@@ -11,6 +11,7 @@ use local_stack::{Options, Part, Signal, Silent, Stack};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
     message::Headers,
 };
 use serde_json::Value;
@@ -25,7 +26,6 @@ use crate::{
 /// What lies in a raw topic.
 #[derive(Clone, Debug)]
 pub struct Raw {
-    pub topic: String,
     pub offset: (i32, i64),
     pub headers: BTreeMap<String, String>,
     pub value: Vec<u8>,
@@ -191,13 +191,14 @@ impl Intake {
             .ok_or_else(|| "no receipt".into())
     }
 
-    /// Everything in both raw topics, in the order of each partition.
-    pub async fn raw(&self) -> Vec<Raw> {
+    /// Everything in both raw topics, in the order of each partition; an error while the broker is
+    /// not itself yet.
+    pub async fn raw(&self) -> Result<Vec<Raw>, String> {
         tokio::task::block_in_place(|| {
-            ["intake.raw", "intake.raw-overflow"]
-                .into_iter()
-                .flat_map(|topic| read(&self.stack.kafka_bootstrap(), topic))
-                .collect()
+            let bootstrap = self.stack.kafka_bootstrap();
+            let mut all = read(&bootstrap, "intake.raw")?;
+            all.extend(read(&bootstrap, "intake.raw-overflow")?);
+            Ok(all)
         })
     }
 
@@ -207,43 +208,43 @@ impl Intake {
 }
 
 /// Reads a topic from its beginning to the end that it has now.
-pub fn read(bootstrap: &str, topic: &str) -> Vec<Raw> {
-    const WITHIN: Duration = Duration::from_secs(30);
+fn read(bootstrap: &str, topic: &str) -> Result<Vec<Raw>, String> {
+    const WITHIN: Duration = Duration::from_secs(10);
+    let told = |error: KafkaError| error.to_string();
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "reader-of-a-test")
         .set("enable.auto.commit", "false")
         .create()
-        .expect("consumer");
-    let metadata = consumer
-        .fetch_metadata(Some(topic), WITHIN)
-        .expect("metadata");
+        .map_err(told)?;
+    let metadata = consumer.fetch_metadata(Some(topic), WITHIN).map_err(told)?;
     let (mut list, mut expected) = (TopicPartitionList::new(), 0);
     for partition in metadata.topics()[0].partitions() {
         let (low, high) = consumer
             .fetch_watermarks(topic, partition.id(), WITHIN)
-            .expect("watermarks");
+            .map_err(told)?;
         expected += high - low;
         list.add_partition_offset(topic, partition.id(), Offset::Beginning)
-            .expect("partition");
+            .map_err(told)?;
     }
-    consumer.assign(&list).expect("assign");
+    consumer.assign(&list).map_err(told)?;
     let (mut found, deadline) = (Vec::new(), Instant::now() + WITHIN);
     while i64::try_from(found.len()).expect("small") < expected {
-        assert!(Instant::now() < deadline, "{} of {expected}", found.len());
+        if Instant::now() > deadline {
+            return Err(format!("{topic}: read {} of {expected}", found.len()));
+        }
         let Some(message) = consumer.poll(Duration::from_millis(200)) else {
             continue;
         };
-        let message = message.expect("a record");
-        let headers = message.headers().into_iter().flat_map(|all| all.iter());
+        let message = message.map_err(told)?;
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
         let text =
             |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         found.push(Raw {
-            topic: topic.to_owned(),
             offset: (message.partition(), message.offset()),
             headers: headers.map(|h| (h.key.to_owned(), text(h.value))).collect(),
             value: message.payload().unwrap_or_default().to_vec(),
         });
     }
-    found
+    Ok(found)
 }

@@ -325,6 +325,22 @@ impl Pipeline {
         .await;
     }
 
+    /// Changes what the tenant may send, and waits until ingest knows.
+    pub async fn limit_tenant(&self, per_second: u32, burst: u32) {
+        let reads = "waybill_ingest_tenants_reads_total";
+        let before = self.metric(Service::Ingest, reads).await;
+        let rate = format!("requests_per_second = {per_second}\nburst = {burst}\n");
+        let text = tenants_file().replacen("name = ", &format!("{rate}name = "), 1);
+        std::fs::write(self.folder.path().join("tenants.toml"), text).expect("tenants file");
+        wait::until("ingest reads its tenants again", || async {
+            match self.metric(Service::Ingest, reads).await {
+                now if now > before => Ok(()),
+                now => Err(now.to_string()),
+            }
+        })
+        .await;
+    }
+
     /// Where the services' logs and the blobs lie.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

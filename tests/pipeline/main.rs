@@ -6,4 +6,5 @@ mod carriers;
 mod crashes;
 mod deliveries;
 mod durability;
+mod overflow;
 mod shutdown;

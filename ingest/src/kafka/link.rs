@@ -28,11 +28,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(part: Part, has_spool: bool) -> Self {
-        if has_spool {
-            part.ready();
-        } else {
-            part.not_ready("no broker seen yet");
-        }
+        part.not_ready("no broker seen yet");
         Self {
             part,
             has_spool,
@@ -60,7 +56,10 @@ impl Link {
 
     pub(super) fn down(&self, why: &str) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.has_spool {
+        if self.has_spool {
+            // Known to be away, so that nothing waits for it in vain.
+            self.part.ready();
+        } else {
             self.part.not_ready(why);
         }
         if self.is_up.swap(false, Ordering::Relaxed) {

@@ -28,6 +28,7 @@ use crate::{
     service::Service,
     settings::Http,
     tenants::{self, Current},
+    tls::Certificate,
 };
 
 mod carriers;
@@ -89,7 +90,7 @@ impl RawLog for Memory {
     }
 }
 
-struct Site {
+pub(crate) struct Site {
     service: Arc<Service>,
     log: Arc<Memory>,
     registry: prometheus::Registry,
@@ -138,11 +139,24 @@ impl Site {
         Self::of(&tenants_text(), limits, in_flight_bytes_max, None)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn of(
         tenants_text: &str,
         limits: Limits,
         in_flight_bytes_max: usize,
         blobs: Option<Blobs>,
+    ) -> Self {
+        Self::over((tenants_text, blobs), limits, in_flight_bytes_max, None)
+    }
+
+    fn over(
+        (tenants_text, blobs): (&str, Option<Blobs>),
+        limits: Limits,
+        in_flight_bytes_max: usize,
+        certificate: Option<&Arc<Certificate>>,
     ) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let file = folder.path().join("tenants.toml");
@@ -190,7 +204,8 @@ impl Site {
         let listener = crate::listen(http.listen).unwrap();
         let address = listener.local_addr().unwrap();
         let finish = Duration::from_secs(5);
-        let server = crate::server(Arc::clone(&service), listener, &http, None, finish).unwrap();
+        let server =
+            crate::server(Arc::clone(&service), listener, &http, certificate, finish).unwrap();
         let handle = server.handle();
         drop(actix_web::rt::spawn(server));
         Self {
@@ -229,6 +244,17 @@ impl Site {
             .encode_to_string(&self.registry.gather())
             .unwrap()
     }
+}
+
+/// A site that speaks TLS.
+pub(crate) fn tls_site(certificate: &Arc<Certificate>) -> Site {
+    let limits = Limits {
+        bytes_max: 2_000,
+        record_bytes_max: 1_000,
+        has_blobs: false,
+        within: Duration::from_secs(10),
+    };
+    Site::over((&tenants_text(), None), limits, 1 << 20, Some(certificate))
 }
 
 fn signed(path: &str) -> String {
