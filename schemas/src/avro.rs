@@ -3,11 +3,18 @@
 //! Values are framed as Confluent's tools expect: 0x00, the schema id (4 bytes, big endian), the
 //! datum. Readers decode by the writer's schema; what a newer writer added is ignored, and what it
 //! left out comes from serde defaults. `read_deser` never meets a reader schema: it panics with one.
+//!
+//! What is of our own newest schemas, in and out, goes through [`datum`]; apache-avro says what a
+//! schema is and reads whatever another version wrote.
 
-use std::{collections::HashMap, sync::LazyLock};
+mod datum;
 
-use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use apache_avro::{Schema, reader::datum::GenericDatumReader};
 use serde::{Serialize, de::DeserializeOwned};
+
+use self::datum::Root;
 
 /// The records that cross a topic as Avro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +77,7 @@ pub enum AvroError {
     Schema(String),
     /// A value does not fit its schema: an error of ours.
     #[error("the value does not fit its schema")]
-    Encode(#[source] Box<apache_avro::Error>),
+    Encode(#[source] datum::Unfit),
     /// Shorter than a frame, or another first byte.
     #[error("the value is not framed as 0x00, schema id, datum")]
     Frame,
@@ -86,13 +93,10 @@ fn not_avro(error: &apache_avro::Error) -> AvroError {
     AvroError::Schema(error.to_string())
 }
 
-/// Writes one kind of record with one registry id; holds the resolved schema.
-#[expect(
-    missing_debug_implementations,
-    reason = "the writer of apache-avro has none"
-)]
+/// Writes one kind of record with one registry id.
+#[derive(Clone, Copy, Debug)]
 pub struct Encoder {
-    writer: GenericDatumWriter<'static>,
+    root: Root<'static>,
     schema_id: u32,
 }
 
@@ -103,27 +107,22 @@ impl Encoder {
     /// [`AvroError::Schema`] if the embedded schema does not parse, which a test rules out.
     pub fn new(record: Record, schema_id: u32) -> Result<Self, AvroError> {
         let schema = record.schema().as_ref().map_err(not_avro)?;
-        let writer = GenericDatumWriter::builder(schema)
-            .build()
-            .map_err(|e| not_avro(&e))?;
-        Ok(Self { writer, schema_id })
+        let root = root(schema).ok_or_else(|| AvroError::Schema("it is not a record".into()))?;
+        Ok(Self { root, schema_id })
     }
 
     /// Appends the framed value to `out`.
     ///
     /// # Errors
-    /// [`AvroError::Encode`] if the value does not fit; `out` is then as it was.
+    /// [`AvroError::Encode`] if the value is not of this record; `out` is then as it was.
     pub fn encode_into<T: Serialize>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), AvroError> {
         let start = out.len();
         out.push(0);
         out.extend_from_slice(&self.schema_id.to_be_bytes());
-        match self.writer.write_ser(out, value) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                out.truncate(start);
-                Err(AvroError::Encode(Box::new(error)))
-            }
-        }
+        datum::write(value, self.root, out).map_err(|unfit| {
+            out.truncate(start);
+            AvroError::Encode(unfit)
+        })
     }
 
     /// The framed value.
@@ -144,7 +143,7 @@ impl Encoder {
     reason = "the reader of apache-avro has none"
 )]
 pub struct Decoder {
-    readers: HashMap<u32, Readers>,
+    readers: BTreeMap<u32, Readers>,
 }
 
 impl Decoder {
@@ -180,17 +179,21 @@ impl Decoder {
             .map_err(|e| not_avro(&e))?;
         let ours = Record::ALL
             .iter()
-            .filter_map(|record| record.schema().as_ref().ok());
-        let resolving = ours
-            .filter(|ours| ours.name() == schema.name())
-            .find_map(|ours| {
+            .filter_map(|record| record.schema().as_ref().ok())
+            .find(|ours| ours.name() == schema.name());
+        let readers = Readers {
+            own: ours
+                .filter(|ours| ours.canonical_form() == schema.canonical_form())
+                .and_then(root),
+            direct,
+            resolving: ours.and_then(|ours| {
                 GenericDatumReader::builder(schema)
                     .reader_schema(ours)
                     .build()
                     .ok()
-            });
-        self.readers
-            .insert(schema_id, Readers { direct, resolving });
+            }),
+        };
+        self.readers.insert(schema_id, readers);
         Ok(())
     }
 
@@ -209,16 +212,33 @@ impl Decoder {
     }
 }
 
+/// A record's name and size, as serde's derived code knows them.
+fn root(schema: &'static Schema) -> Option<Root<'static>> {
+    match schema {
+        Schema::Record(record) => Some(Root {
+            name: record.name.name(),
+            fields: record.fields.len(),
+        }),
+        _ => None,
+    }
+}
+
 struct Readers {
+    /// The schema's bytes are laid out as those of our newest one.
+    own: Option<Root<'static>>,
     direct: GenericDatumReader<'static>,
     /// Several times slower. `None` where the schema is of none of our records.
     resolving: Option<GenericDatumReader<'static>>,
 }
 
 impl Readers {
-    /// Straight into the type. That fails where a newer writer added a field that holds a record or
-    /// an enum, because apache-avro can't skip those; then by way of our own schema.
+    /// Straight into the type. For another version's schema that fails where a newer writer added a
+    /// field that holds a record or an enum, because apache-avro can't skip those; then by way of
+    /// our own schema.
     fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Option<T> {
+        if let Some(root) = self.own {
+            return datum::read(datum, root).ok();
+        }
         let mut rest = datum;
         match self.direct.read_deser(&mut rest) {
             Ok(value) => return rest.is_empty().then_some(value),

@@ -99,7 +99,7 @@ fn json_of(record: Record, optional: Optional) -> Value {
     .value(&schema, "")
 }
 
-fn collect_named(schema: &Value, named: &mut BTreeMap<String, Value>) {
+pub(super) fn collect_named(schema: &Value, named: &mut BTreeMap<String, Value>) {
     match schema {
         Value::Array(parts) => parts.iter().for_each(|part| collect_named(part, named)),
         Value::Object(parts) => {
