@@ -116,7 +116,7 @@ impl Normalizer {
                     out.send(Output {
                         topic: Arc::clone(&self.canonical),
                         partition: None,
-                        key: event.key().to_string().into_bytes(),
+                        key: event.key_text().into_bytes(),
                         value: Some(value),
                         headers: headers.clone(),
                     });

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event_time::Micros,
-    ids::{EndpointId, EventId, OrderId, OrderKey, Provider, ReceiptId, Subject, TenantId},
+    ids::{
+        EndpointId, EventId, OrderId, OrderKey, Provider, ReceiptId, Subject, SubjectText,
+        TenantId, key_text,
+    },
     money::Money,
     symbols::{Assurance, Fulfilment, Kind, OccurredAtSource, Status, Verdict},
 };
@@ -231,6 +234,16 @@ pub struct DeliveryEvent {
 }
 
 impl DeliveryEvent {
+    /// The text of [`DeliveryEvent::key`].
+    #[must_use]
+    pub fn key_text(&self) -> String {
+        let subject = match &self.order_id {
+            Some(order) => SubjectText::Order(order),
+            None => SubjectText::Account(&self.endpoint_id),
+        };
+        key_text(&self.tenant_id, self.provider, subject)
+    }
+
     /// The Kafka key: the order, or the account where the event names none.
     #[must_use]
     pub fn key(&self) -> OrderKey {

@@ -3,9 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use sha2::{Digest, Sha256};
 
-use crate::symbols::words;
+use crate::{digest::Gathering, symbols::words};
 
 words! {
     /// The carriers. A sixth starts here; the compiler then lists what is missing.
@@ -108,9 +107,19 @@ impl ReceiptId {
     }
 }
 
+impl ReceiptId {
+    fn with_text<T>(self, use_text: impl FnOnce(&str) -> T) -> T {
+        use_text(
+            self.0
+                .as_hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        )
+    }
+}
+
 impl fmt::Display for ReceiptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -132,14 +141,10 @@ impl EventId {
     /// different lists of fields give the same bytes.
     #[must_use]
     pub fn of<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hash = Sha256::new();
-        for field in fields {
-            hash.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
-            hash.update(field);
-        }
-        let digest = hash.finalize();
+        let mut hash = Gathering::default();
+        fields.into_iter().for_each(|field| hash.add_sized(field));
         let mut id = [0; 16];
-        for (to, from) in id.iter_mut().zip(digest) {
+        for (to, from) in id.iter_mut().zip(hash.finish()) {
             *to = from;
         }
         Self(id)
@@ -164,9 +169,34 @@ impl EventId {
     }
 }
 
+impl EventId {
+    fn with_text<T>(self, use_text: impl FnOnce(&str) -> T) -> T {
+        use_text(std::str::from_utf8(&hex_digits(&self.0)).unwrap_or_default())
+    }
+}
+
+/// The hex digits, in lower case, of up to sixteen bytes.
+fn hex_digits(bytes: &[u8]) -> [u8; 32] {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = [b'0'; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    digits
+}
+
+/// Appends bytes as hex digits, in lower case.
+pub fn push_hex(bytes: &[u8], to: &mut String) {
+    for bytes in bytes.chunks(16) {
+        let digits = hex_digits(bytes);
+        let digits = digits.get(..2 * bytes.len()).unwrap_or_default();
+        to.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -183,7 +213,7 @@ macro_rules! serde_as_text {
     ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.to_string())
+                self.with_text(|text| serializer.serialize_str(text))
             }
         }
         impl<'de> serde::Deserialize<'de> for $name {
@@ -229,26 +259,47 @@ pub enum Subject {
 /// What would make `tenant/provider/order` ambiguous, and control characters.
 const KEY_PART: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'@');
 
+/// `tenant/provider/order`, or `tenant/provider/@endpoint`.
+pub(crate) fn key_text(tenant: &TenantId, provider: Provider, subject: SubjectText<'_>) -> String {
+    let (sign, subject) = match subject {
+        SubjectText::Order(order) => ("", order.as_str()),
+        SubjectText::Account(endpoint) => ("@", endpoint.as_str()),
+    };
+    let tenant = tenant.as_str();
+    let mut key = String::with_capacity(tenant.len() + subject.len() + 16);
+    push_key_part(tenant, &mut key);
+    key.extend(["/", provider.as_str(), "/", sign]);
+    push_key_part(subject, &mut key);
+    key
+}
+
+/// A [`Subject`] that is only looked at.
+#[derive(Clone, Copy)]
+pub(crate) enum SubjectText<'a> {
+    Order(&'a OrderId),
+    Account(&'a EndpointId),
+}
+
+/// Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
+fn push_key_part(text: &str, to: &mut String) {
+    let special = |b: u8| b.is_ascii_control() || matches!(b, b'/' | b'%' | b'@');
+    if !text.bytes().any(special) {
+        return to.push_str(text);
+    }
+    for run in text.split_inclusive(|c: char| !c.is_ascii()) {
+        let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
+        to.extend(utf8_percent_encode(ascii, KEY_PART));
+        to.push_str(run.get(ascii.len()..).unwrap_or_default());
+    }
+}
+
 impl fmt::Display for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
-        let escaped = |f: &mut fmt::Formatter<'_>, text: &str| {
-            text.split_inclusive(|c: char| !c.is_ascii())
-                .try_for_each(|run| {
-                    let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
-                    write!(f, "{}", utf8_percent_encode(ascii, KEY_PART))?;
-                    f.write_str(run.get(ascii.len()..).unwrap_or_default())
-                })
+        let subject = match &self.subject {
+            Subject::Order(order) => SubjectText::Order(order),
+            Subject::Account(endpoint) => SubjectText::Account(endpoint),
         };
-        escaped(f, self.tenant.as_str())?;
-        write!(f, "/{}/", self.provider)?;
-        match &self.subject {
-            Subject::Order(order) => escaped(f, order.as_str()),
-            Subject::Account(endpoint) => {
-                f.write_str("@")?;
-                escaped(f, endpoint.as_str())
-            }
-        }
+        f.write_str(&key_text(&self.tenant, self.provider, subject))
     }
 }
 
@@ -312,5 +363,16 @@ mod tests {
         let id = EventId::of([b"x".as_slice()]);
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
+        assert_eq!(id.to_string(), hex::encode(id.as_bytes()));
+    }
+
+    #[test]
+    fn hex_is_hex_at_any_length() {
+        for length in [0, 1, 12, 16, 17, 32, 40] {
+            let bytes: Vec<u8> = (0..length).map(|n| n * 6 + 9).collect();
+            let mut text = "p_".to_owned();
+            push_hex(&bytes, &mut text);
+            assert_eq!(text, format!("p_{}", hex::encode(&bytes)));
+        }
     }
 }

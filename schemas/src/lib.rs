@@ -4,6 +4,7 @@
 //! only by addition. Nothing here opens a socket except [`registry`], and nothing reads a clock.
 //! `runtime` and `schemas` know nothing of each other.
 
+mod digest;
 pub mod ids;
 pub mod symbols;
 
@@ -26,6 +27,7 @@ pub mod clickhouse;
 pub mod mapping;
 
 pub use delivery_event::DeliveryEvent;
+pub use digest::Gathering;
 pub use event_time::Micros;
 pub use ids::{EndpointId, EventId, OrderId, OrderKey, Provider, ReceiptId, TenantId};
 pub use money::Money;

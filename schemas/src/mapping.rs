@@ -94,7 +94,8 @@ type RowKey = (
 /// All rows; the most specific one that fits wins.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    rows: HashMap<Provider, Vec<(Row, Meaning)>>,
+    /// By the provider's place in [`Provider::ALL`].
+    rows: [Vec<(Row, Meaning)>; Provider::ALL.len()],
     version: String,
 }
 
@@ -105,7 +106,7 @@ impl Mapping {
         static EMBEDDED: LazyLock<Mapping> = LazyLock::new(|| {
             // A test parses the file; were it broken, no row would match and all would be UNKNOWN.
             Mapping::parse(include_str!("../mapping.toml"), None).unwrap_or_else(|_| Mapping {
-                rows: HashMap::new(),
+                rows: Default::default(),
                 version: "none".into(),
             })
         });
@@ -135,11 +136,13 @@ impl Mapping {
             );
             rows.extend(keyed(file(text)?.row)?);
         }
-        let mut by_provider: HashMap<Provider, Vec<(Row, Meaning)>> = HashMap::new();
+        let mut by_provider: [Vec<(Row, Meaning)>; Provider::ALL.len()] = Default::default();
         for (_, row) in rows {
-            by_provider.entry(row.0.provider).or_default().push(row);
+            if let Some(rows) = by_provider.get_mut(row.0.provider as usize) {
+                rows.push(row);
+            }
         }
-        for rows in by_provider.values_mut() {
+        for rows in &mut by_provider {
             rows.sort_by_key(|(row, _)| std::cmp::Reverse(specificity(row)));
         }
         Ok(Self {
@@ -161,7 +164,7 @@ impl Mapping {
             rule.as_deref().is_none_or(|rule| word == Some(rule))
         };
         self.rows
-            .get(&provider)?
+            .get(provider as usize)?
             .iter()
             .find(|(row, _)| {
                 fits(&row.service, words.service)

@@ -109,64 +109,102 @@ impl RawHeaders {
         let mut found = Found::default();
         for (name, value) in pairs {
             if let Ok(value) = std::str::from_utf8(value) {
-                found.0.push((name, value));
+                found.add(name, value);
             }
         }
         Ok(Self {
-            receipt_id: found.parsed("receipt-id", |v| v.parse().ok())?,
-            tenant: found.parsed("tenant", |v| TenantId::new(v).ok())?,
-            provider: found.parsed("provider", Provider::parse)?,
-            endpoint: found.parsed("endpoint", |v| EndpointId::new(v).ok())?,
-            received_at: found.parsed("received-at", |v| v.parse().ok())?,
-            verdict: found.parsed("verdict", Verdict::parse)?,
-            assurance: found.parsed("assurance", Assurance::parse)?,
-            pii: found.parsed("pii", PiiRule::parse)?,
-            body_sha256: found.parsed("body-sha256", |v| Some(v.to_owned()))?,
-            body_bytes: found.parsed("body-bytes", |v| v.parse().ok())?,
-            spooled: found.get("spooled") == Some("true"),
-            signature_scheme: found.owned("signature-scheme"),
-            secret_id: found.owned("secret-id"),
-            content_type: found.owned("content-type"),
-            timezone: found.owned("timezone"),
-            currency: found.owned("currency"),
-            service: found.owned("service"),
-            body_ref: found.owned("body-ref"),
-            traceparent: found.owned("traceparent"),
-            replay_id: found.owned("replay-id"),
-            http: found
-                .0
-                .iter()
-                .filter_map(|(name, value)| Some((name.strip_prefix(HTTP_PREFIX)?, *value)))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            receipt_id: parsed(found.receipt_id, "receipt-id", |v| v.parse().ok())?,
+            tenant: parsed(found.tenant, "tenant", |v| TenantId::new(v).ok())?,
+            provider: parsed(found.provider, "provider", Provider::parse)?,
+            endpoint: parsed(found.endpoint, "endpoint", |v| EndpointId::new(v).ok())?,
+            received_at: parsed(found.received_at, "received-at", |v| v.parse().ok())?,
+            verdict: parsed(found.verdict, "verdict", Verdict::parse)?,
+            assurance: parsed(found.assurance, "assurance", Assurance::parse)?,
+            pii: parsed(found.pii, "pii", PiiRule::parse)?,
+            body_sha256: parsed(found.body_sha256, "body-sha256", |v| Some(v.to_owned()))?,
+            body_bytes: parsed(found.body_bytes, "body-bytes", |v| v.parse().ok())?,
+            spooled: found.spooled == Some("true"),
+            signature_scheme: found.signature_scheme.map(str::to_owned),
+            secret_id: found.secret_id.map(str::to_owned),
+            content_type: found.content_type.map(str::to_owned),
+            timezone: found.timezone.map(str::to_owned),
+            currency: found.currency.map(str::to_owned),
+            service: found.service.map(str::to_owned),
+            body_ref: found.body_ref.map(str::to_owned),
+            traceparent: found.traceparent.map(str::to_owned),
+            replay_id: found.replay_id.map(str::to_owned),
+            http: found.http,
         })
     }
 }
 
-/// The headers of one record; there are about twenty, so a walk beats a map.
+/// The headers of one record as they came. Of one that came twice the first holds.
 #[derive(Default)]
-struct Found<'a>(Vec<(&'a str, &'a str)>);
+struct Found<'a> {
+    receipt_id: Option<&'a str>,
+    tenant: Option<&'a str>,
+    provider: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    received_at: Option<&'a str>,
+    verdict: Option<&'a str>,
+    assurance: Option<&'a str>,
+    signature_scheme: Option<&'a str>,
+    secret_id: Option<&'a str>,
+    content_type: Option<&'a str>,
+    timezone: Option<&'a str>,
+    currency: Option<&'a str>,
+    service: Option<&'a str>,
+    pii: Option<&'a str>,
+    body_sha256: Option<&'a str>,
+    body_bytes: Option<&'a str>,
+    spooled: Option<&'a str>,
+    body_ref: Option<&'a str>,
+    traceparent: Option<&'a str>,
+    replay_id: Option<&'a str>,
+    http: Vec<(String, String)>,
+}
 
 impl<'a> Found<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, value)| *value)
+    fn add(&mut self, name: &str, value: &'a str) {
+        let place = match name {
+            "receipt-id" => &mut self.receipt_id,
+            "tenant" => &mut self.tenant,
+            "provider" => &mut self.provider,
+            "endpoint" => &mut self.endpoint,
+            "received-at" => &mut self.received_at,
+            "verdict" => &mut self.verdict,
+            "assurance" => &mut self.assurance,
+            "signature-scheme" => &mut self.signature_scheme,
+            "secret-id" => &mut self.secret_id,
+            "content-type" => &mut self.content_type,
+            "timezone" => &mut self.timezone,
+            "currency" => &mut self.currency,
+            "service" => &mut self.service,
+            "pii" => &mut self.pii,
+            "body-sha256" => &mut self.body_sha256,
+            "body-bytes" => &mut self.body_bytes,
+            "spooled" => &mut self.spooled,
+            "body-ref" => &mut self.body_ref,
+            "traceparent" => &mut self.traceparent,
+            "replay-id" => &mut self.replay_id,
+            other => {
+                if let Some(name) = other.strip_prefix(HTTP_PREFIX) {
+                    self.http.push((name.to_owned(), value.to_owned()));
+                }
+                return;
+            }
+        };
+        place.get_or_insert(value);
     }
+}
 
-    fn owned(&self, name: &str) -> Option<String> {
-        self.get(name).map(str::to_owned)
-    }
-
-    fn parsed<T>(
-        &self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, InvalidHeader> {
-        let value = self.get(name).ok_or(InvalidHeader::Missing(name))?;
-        parse(value).ok_or(InvalidHeader::Form(name))
-    }
+fn parsed<'a, T>(
+    value: Option<&'a str>,
+    name: &'static str,
+    parse: impl FnOnce(&'a str) -> Option<T>,
+) -> Result<T, InvalidHeader> {
+    let value = value.ok_or(InvalidHeader::Missing(name))?;
+    parse(value).ok_or(InvalidHeader::Form(name))
 }
 
 #[cfg(test)]
