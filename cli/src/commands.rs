@@ -2,6 +2,7 @@
 
 mod clickhouse;
 mod demo;
+mod load;
 mod order;
 mod schemas;
 mod send;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     /// Sign a webhook as the carrier would, and post it
     Send(send::Args),
+    /// Send many made-up webhooks, and tell how they were answered
+    Load(load::Args),
     /// Show how an installation is doing
     Status(status::Args),
     /// Show one order: its state, its history, and the chain it belongs to
@@ -56,6 +59,7 @@ impl Cli {
             Command::Up(args) => up::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Send(args) => send::run(args).await,
+            Command::Load(args) => load::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Order(args) => order::run(args).await,
             Command::Topics(command) => topics::run(command).await,

@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod env_file;
 mod lag;
+mod load;
 mod migration;
 mod orders;
 mod output;
