@@ -3,7 +3,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo up bench chaos golden ci clean
+.PHONY: help build check test demo up bench bench-pure bench-ingest chaos golden ci clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,8 +24,15 @@ demo: build ## the documented webhooks through the real pipeline; prints the tab
 up: build ## Kafka, registry, ClickHouse and the four services on loopback, until Ctrl-C
 	$(CARGO) run --quiet -p waybill -- up $(ARGS)
 
-bench: ## pure paths beside their floors (Criterion)
+bench: bench-pure bench-ingest ## each stage beside its floor and its peers
+
+bench-pure:
 	$(CARGO) bench -p normalizer -p enricher
+
+bench-ingest:
+	$(CARGO) build --release -p ingest -p waybill -p local-stack -p pipeline-bench
+	target/release/bench-ingest $(ARGS)
+	target/release/bench-tenants
 
 chaos: build ## kills of services, Kafka and ClickHouse under load, with an oracle; ARGS="SEED ORDERS"
 	$(CARGO) run --quiet -p pipeline-tests --example chaos -- $(ARGS)

@@ -1,0 +1,111 @@
+//! What one webhook costs in ingest: requests a second, CPU and latency, beside a server that only reads
+//! the body, beside itself without the wait for Kafka, and beside itself with Kafka away. `make bench`
+//! runs it; all cases take turns in one run on one machine, and only their ratios mean something.
+
+mod floor;
+mod report;
+mod unawaited;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use pipeline_bench::{
+    SERVE, cpu,
+    load::Loader,
+    place::Place,
+    server::{Kind, Server},
+};
+
+use crate::report::{Case, Measured, Report};
+
+/// Ingest beside its floor and itself.
+#[derive(Debug, clap::Parser)]
+pub(crate) struct Args {
+    /// How often each case has its turn
+    #[arg(long, default_value_t = 2)]
+    rounds: u32,
+
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+
+    /// Webhooks a second of the open model
+    #[arg(long, default_value_t = 4_000)]
+    rate: u32,
+
+    /// Connections
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+
+    /// Bytes of a webhook
+    #[arg(long, default_value_t = 1_024)]
+    body_bytes: u32,
+
+    /// Only ingest, for this many seconds in a closed loop: for a profiler
+    #[arg(long)]
+    only_ingest: Option<u32>,
+}
+
+fn main() -> ExitCode {
+    match std::env::var(SERVE).as_deref() {
+        Ok("floor") => floor::main(),
+        Ok("unawaited") => unawaited::main(),
+        Ok(_) | Err(_) => {
+            measure(&Args::parse());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn measure(args: &Args) {
+    let place = Place::start(|_| {});
+    let loader = Loader {
+        place: &place,
+        connections: args.connections,
+        body_bytes: args.body_bytes,
+        rate: args.rate,
+        seconds: args.seconds,
+    };
+    if let Some(seconds) = args.only_ingest {
+        let ingest = Server::start(Kind::Ingest, &place);
+        println!("ingest is process {}", ingest.pid());
+        println!("{:#?}", loader.closed(&ingest, seconds));
+        return;
+    }
+    let mut report = Report::new(args);
+    for round in 1..=args.rounds {
+        for (case, kind) in [
+            (Case::Floor, Kind::Floor),
+            (Case::Acked, Kind::Ingest),
+            (Case::Unawaited, Kind::Unawaited),
+        ] {
+            report.add(
+                case,
+                turn((round, case), &Server::start(kind, &place), &loader),
+            );
+        }
+    }
+    // started while Kafka is there: it has seen the topic, as one that is overtaken by an outage has
+    let ingest = Server::start(Kind::Ingest, &place);
+    place.stop_kafka();
+    for round in 1..=args.rounds {
+        report.add(
+            Case::Spooled,
+            turn((round, Case::Spooled), &ingest, &loader),
+        );
+    }
+    report.print();
+}
+
+fn turn((round, case): (u32, Case), server: &Server, loader: &Loader) -> Measured {
+    eprintln!("round {round}: {}", case.words());
+    loader.warm_up(server);
+    let closed = loader.closed(server, loader.seconds);
+    let open = loader.open(server);
+    Measured {
+        closed,
+        open,
+        resident_mib: cpu::resident_mib(server.pid()),
+    }
+}

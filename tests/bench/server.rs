@@ -1,0 +1,104 @@
+//! A server under measurement, in a process of its own.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    SERVE,
+    place::{Place, binary},
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads the body and answers.
+    Floor,
+    /// The product.
+    Ingest,
+    /// The product without the wait for Kafka.
+    Unawaited,
+}
+
+/// Killed when dropped.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    pub fn start(kind: Kind, place: &Place) -> Self {
+        let (address, admin) = (free_address(), free_address());
+        let mut command = match kind {
+            Kind::Ingest => Command::new(binary("ingest")),
+            Kind::Floor | Kind::Unawaited => Command::new(binary("bench-ingest")),
+        };
+        match kind {
+            Kind::Floor => command.env(SERVE, "floor"),
+            Kind::Unawaited => command.env(SERVE, "unawaited"),
+            Kind::Ingest => &mut command,
+        };
+        let log = File::create(place.folder().join(format!("{kind:?}.log"))).expect("a log");
+        let child = command
+            .envs(place.environment().iter().cloned())
+            .env("WAYBILL__HTTP__LISTEN", address.to_string())
+            .env("WAYBILL__ADMIN__LISTEN", admin.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log twice"))
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let mut server = Self { child, address };
+        server.wait(if kind == Kind::Floor { address } else { admin });
+        server
+    }
+
+    /// Until it says that it is ready; the floor is when it answers at all.
+    fn wait(&mut self, ask: SocketAddr) {
+        let until = Instant::now() + READY_WITHIN;
+        let own = ask == self.address;
+        while Instant::now() < until {
+            let ended = self.child.try_wait().expect("the child is ours");
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            if status(ask).is_some_and(|status| own || status == "200") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server is not ready within {READY_WITHIN:?}");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn status(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer.split(' ').nth(1)?.to_owned())
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
