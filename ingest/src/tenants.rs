@@ -267,7 +267,7 @@ impl fmt::Display for Problem {
 /// # Errors
 /// Every [`Problem`] found; nothing is taken from a file that has one.
 pub fn load(path: &Path) -> Result<Tenants, Vec<Problem>> {
-    file::read(path).outcome
+    file::read(path, file::Haste::All).outcome
 }
 
 #[cfg(test)]

@@ -25,7 +25,19 @@ pub(super) struct Loaded {
     pub(super) inputs: Vec<PathBuf>,
 }
 
-pub(super) fn read(path: &Path) -> Loaded {
+/// How much of the machine a reading may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Somebody waits for it.
+    All,
+    /// Requests are served at the same time.
+    OneThread,
+}
+
+/// Fewer files than this are read before a thread has begun.
+const FILES_FOR_A_THREAD: usize = 100;
+
+pub(super) fn read(path: &Path, haste: Haste) -> Loaded {
     let mut all = Collected {
         inputs: vec![path.to_owned()],
         ..Collected::default()
@@ -38,7 +50,9 @@ pub(super) fn read(path: &Path) -> Loaded {
                 "put the tenants file there",
             );
         }
-        Ok(files) => files.iter().for_each(|file| all.file(file)),
+        Ok(files) => parts(&files, haste)
+            .into_iter()
+            .for_each(|part| all.take(part)),
         Err(error) => {
             all.outside(
                 path,
@@ -56,6 +70,7 @@ pub(super) fn read(path: &Path) -> Loaded {
     } else {
         Err(all.problems)
     };
+    all.inputs.append(&mut all.files);
     Loaded {
         outcome,
         inputs: all.inputs,
@@ -85,58 +100,83 @@ pub(super) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-#[derive(Default)]
-struct Collected {
-    tenants: FxHashMap<String, PathBuf>,
-    ids: FxHashMap<String, PathBuf>,
-    /// Token to the endpoint that has it.
-    tokens: FxHashMap<String, String>,
-    endpoints: Vec<Arc<Endpoint>>,
+/// What one file holds, before it is compared with the others.
+struct Part {
+    file: PathBuf,
+    text: String,
+    /// Each with the place of its name.
+    tenants: Vec<(String, usize)>,
+    endpoints: Vec<Placed>,
     inputs: Vec<PathBuf>,
     problems: Vec<Problem>,
 }
 
-impl Collected {
-    fn outside(&mut self, file: &Path, text: String, cure: &str) {
-        self.problems.push(Problem {
+/// All files, in their order.
+fn parts(files: &[PathBuf], haste: Haste) -> Vec<Part> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match haste {
+        Haste::All => cores.min(files.len() / FILES_FOR_A_THREAD),
+        Haste::OneThread => 1,
+    };
+    let all = |files: &[PathBuf]| files.iter().map(|file| part(file)).collect::<Vec<_>>();
+    if threads < 2 {
+        return all(files);
+    }
+    let shares = files.chunks(files.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let begun: Vec<_> = shares
+            .map(|share| (share, scope.spawn(move || all(share))))
+            .collect();
+        let ended = begun.into_iter();
+        ended
+            .flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| all(share)))
+            .collect()
+    })
+}
+
+fn part(file: &Path) -> Part {
+    let (text, unread) = match fs::read_to_string(file) {
+        Ok(text) => (text, None),
+        Err(error) => (String::new(), Some(error)),
+    };
+    let mut part = Part {
+        file: file.to_owned(),
+        text: String::new(),
+        tenants: Vec::new(),
+        endpoints: Vec::new(),
+        inputs: Vec::new(),
+        problems: Vec::new(),
+    };
+    if let Some(error) = unread {
+        part.problems.push(Problem {
             file: file.to_owned(),
             line: None,
-            text,
-            cure: cure.into(),
+            text: format!("can't be read ({error})"),
+            cure: "check its permissions".into(),
         });
+        return part;
     }
-
-    fn file(&mut self, file: &Path) {
-        self.inputs.push(file.to_owned());
-        let text = match fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) => {
-                self.outside(
-                    file,
-                    format!("can't be read ({error})"),
-                    "check its permissions",
-                );
-                return;
-            }
-        };
-        let mut reading = Reading::new(file, &text);
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        for error in &errors {
-            let at = error.span().map_or(0, |span| span.start);
-            reading.problem(
-                at,
-                format!("is not TOML ({})", error.message()),
-                "correct the line",
-            );
-        }
-        // What recovery made of a broken file would only give problems that are not there.
-        if errors.is_empty() {
-            self.document(document.get_ref(), &mut reading);
-        }
-        self.inputs.append(&mut reading.inputs);
-        self.problems.append(&mut reading.problems);
+    let mut reading = Reading::new(file, &text);
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        let at = error.span().map_or(0, |span| span.start);
+        reading.problem(
+            at,
+            format!("is not TOML ({})", error.message()),
+            "correct the line",
+        );
     }
+    // What recovery made of a broken file would only give problems that are not there.
+    if errors.is_empty() {
+        part.document(document.get_ref(), &mut reading);
+    }
+    part.inputs = reading.inputs;
+    part.problems = reading.problems;
+    part.text = text;
+    part
+}
 
+impl Part {
     fn document<'t>(&mut self, document: &'t DeTable<'t>, reading: &mut Reading<'_>) {
         Fields::new(document, "the file".into(), 0).only(&["tenants"], reading);
         let Some(tenants) = document.get("tenants") else {
@@ -179,13 +219,7 @@ impl Collected {
             reading.problem(fields.at, text, "use up to 64 of A-Z, a-z, 0-9, - and _");
             return;
         }
-        if let Some(other) = self
-            .tenants
-            .insert(name.to_owned(), reading.file.to_owned())
-        {
-            let text = format!("{}: stands in {} too", fields.place, other.display());
-            reading.problem(fields.at, text, "keep one tenant in one file");
-        }
+        self.tenants.push((name.to_owned(), fields.at));
         let Ok(id) = TenantId::new(name) else { return };
         let tenant = Arc::new(Tenant {
             id,
@@ -197,28 +231,81 @@ impl Collected {
             burst: fields.count("burst", reading),
             traffic: Carried::default(),
         });
-        for table in fields.tables("endpoints", reading) {
-            if let Some(placed) = endpoint::read(&tenant, table, reading) {
-                self.endpoint(placed, reading);
-            }
-        }
+        let tables = fields.tables("endpoints", reading).into_iter();
+        let placed = tables.filter_map(|table| endpoint::read(&tenant, table, reading));
+        self.endpoints.extend(placed);
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    /// To the place of its file among `files`.
+    tenants: FxHashMap<String, usize>,
+    ids: FxHashMap<String, usize>,
+    /// Token to the place of the endpoint that has it.
+    tokens: FxHashMap<String, usize>,
+    files: Vec<PathBuf>,
+    endpoints: Vec<Arc<Endpoint>>,
+    inputs: Vec<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+impl Collected {
+    fn outside(&mut self, file: &Path, text: String, cure: &str) {
+        self.problems.push(Problem {
+            file: file.to_owned(),
+            line: None,
+            text,
+            cure: cure.into(),
+        });
     }
 
-    fn endpoint(&mut self, placed: Placed, reading: &mut Reading<'_>) {
+    /// Adds a file, and notes what stands in another one already.
+    fn take(&mut self, part: Part) {
+        let mut reading = Reading::new(&part.file, &part.text);
+        reading.problems = part.problems;
+        let own = self.files.len();
+        self.files.push(part.file.clone());
+        for (name, at) in part.tenants {
+            if let Some(other) = self.tenants.get(&name) {
+                let text = format!("tenant `{name}`: stands in {} too", self.shown(*other));
+                reading.problem(at, text, "keep one tenant in one file");
+            }
+            self.tenants.insert(name, own);
+        }
+        for placed in part.endpoints {
+            self.endpoint((placed, own), &mut reading);
+        }
+        reading.problems.sort_by_key(|problem| problem.line);
+        self.problems.append(&mut reading.problems);
+        self.inputs.extend(part.inputs);
+    }
+
+    fn shown(&self, file: usize) -> std::path::Display<'_> {
+        let file = self.files.get(file).map_or(Path::new(""), PathBuf::as_path);
+        file.display()
+    }
+
+    fn endpoint(&mut self, (placed, file): (Placed, usize), reading: &mut Reading<'_>) {
         let Placed {
             endpoint,
             id_at,
             token_places,
         } = placed;
         let id = endpoint.id.to_string();
-        if let Some(other) = self.ids.insert(id.clone(), reading.file.to_owned()) {
-            let text = format!("endpoint `{id}` stands in {} already", other.display());
+        if let Some(other) = self.ids.insert(id.clone(), file) {
+            let text = format!("endpoint `{id}` stands in {} already", self.shown(other));
             reading.problem(id_at, text, "give every endpoint its own id");
         }
         let tokens = std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens);
         for (token, at) in tokens.zip(token_places) {
-            if let Some(other) = self.tokens.insert(token.clone(), id.clone()) {
-                let text = format!("endpoint `{id}`: has a token that endpoint `{other}` has");
+            let own = self.endpoints.len();
+            if let Some(other) = self.tokens.insert(token.clone(), own) {
+                let other = self.endpoints.get(other).map_or(&endpoint, |other| other);
+                let text = format!(
+                    "endpoint `{id}`: has a token that endpoint `{}` has",
+                    other.id
+                );
                 reading.problem(at, text, "make another with `waybill tenants new-token`");
             }
         }

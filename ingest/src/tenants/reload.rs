@@ -2,7 +2,7 @@
 //! so that a file half written is not taken for a whole one; a bad file leaves the old tenants in place.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -14,13 +14,15 @@ use arc_swap::ArcSwapOption;
 use runtime::{health::Part, shutdown::Shutdown};
 
 use super::{
-    Problem, Tenants,
-    file::{self, Loaded},
+    Endpoint, Problem, Tenants,
+    file::{self, Haste, Loaded},
 };
 use crate::{metrics::Metrics, providers};
 
 /// A change is in use after at most two looks and one reading.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Whatever generates a large folder makes the same mistake everywhere.
+const PROBLEMS_TOLD_MAX: usize = 100;
 
 /// The tenants in use; none until a file could be read.
 pub type Current = ArcSwapOption<Tenants>;
@@ -37,20 +39,25 @@ pub async fn watch(
 ) -> anyhow::Result<()> {
     part.not_ready("no tenants file loaded yet");
     let mut follower = Follower::new(path);
+    let mut replaced = Replaced::default();
     loop {
         let look = tokio::task::spawn_blocking(move || {
+            replaced.free();
             let news = follower.look();
-            (follower, news)
+            if let Some(outcome) = &news {
+                tell(&follower.path, outcome);
+            }
+            (follower, replaced, news)
         });
-        let (returned, news) = look.await?;
-        follower = returned;
+        let news;
+        (follower, replaced, news) = look.await?;
         if let Some(outcome) = news {
             metrics.tenants_read(outcome.is_ok());
-            if let Some(tenants) = taken(&follower.path, outcome) {
+            if let Ok(tenants) = outcome {
                 if let Some(before) = current.load().as_deref() {
                     tenants.adopt(before);
                 }
-                current.store(Some(Arc::new(tenants)));
+                replaced.0.extend(current.swap(Some(Arc::new(tenants))));
                 part.ready();
             }
         }
@@ -61,26 +68,47 @@ pub async fn watch(
     }
 }
 
-fn taken(path: &Path, outcome: Result<Tenants, Vec<Problem>>) -> Option<Tenants> {
+/// Tenants that were in use. A request may still look into them; whoever lets go last frees all of them,
+/// which takes long, and no worker may be the one.
+#[derive(Default)]
+struct Replaced(Vec<Arc<Tenants>>);
+
+impl Replaced {
+    /// Frees those that only we hold; the others at the next look.
+    fn free(&mut self) {
+        self.0.retain(|tenants| Arc::strong_count(tenants) > 1);
+    }
+}
+
+fn tell(path: &Path, outcome: &Result<Tenants, Vec<Problem>>) {
     match outcome {
         Ok(tenants) => {
             let endpoints = tenants.endpoints().len();
             tracing::info!(path = %path.display(), endpoints, "tenants file loaded");
-            for endpoint in tenants.endpoints() {
-                let is_signed = providers::signs_origin(endpoint.provider) && !endpoint.retired;
-                if is_signed && endpoint.public_url.is_none() {
-                    // Right without proxies, or with one that forwards scheme and host.
-                    let id = &endpoint.id;
-                    tracing::info!(endpoint = %id, "no public_url: that of each request is verified");
-                }
+            // Right without proxies, or with one that forwards scheme and host.
+            let by_request: Vec<&Endpoint> = tenants
+                .endpoints()
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|endpoint| providers::signs_origin(endpoint.provider) && !endpoint.retired)
+                .filter(|endpoint| endpoint.public_url.is_none())
+                .collect();
+            if let Some(first) = by_request.first() {
+                let (endpoints, first) = (by_request.len(), &first.id);
+                tracing::info!(endpoints, %first, "no public_url: that of each request is verified");
             }
-            Some(tenants)
         }
         Err(problems) => {
-            for problem in &problems {
+            for problem in problems.iter().take(PROBLEMS_TOLD_MAX) {
                 tracing::error!(%problem, "tenants file refused whole");
             }
-            None
+            let more = problems.len().saturating_sub(PROBLEMS_TOLD_MAX);
+            if more > 0 {
+                tracing::error!(
+                    more,
+                    "problems not told (`waybill tenants check` tells all)"
+                );
+            }
         }
     }
 }
@@ -118,7 +146,9 @@ impl Follower {
         if now == self.read || !(first || settled) {
             return None;
         }
-        let Loaded { outcome, inputs } = file::read(&self.path);
+        // until the first is there, every webhook is answered with 503
+        let haste = if first { Haste::All } else { Haste::OneThread };
+        let Loaded { outcome, inputs } = file::read(&self.path, haste);
         self.inputs = inputs;
         let after = self.stamps();
         // Touched while it was read: the next look that finds it settled reads it again.
@@ -132,8 +162,9 @@ impl Follower {
     fn stamps(&self) -> Stamps {
         let files = file::files(&self.path).unwrap_or_default();
         let all = files.into_iter().chain(self.inputs.iter().cloned());
-        let all = all.chain(std::iter::once(self.path.clone()));
-        all.map(|path| {
+        let all: BTreeSet<PathBuf> = all.chain(std::iter::once(self.path.clone())).collect();
+        // each once: in a large folder this is what a look costs
+        let stamp = |path: PathBuf| {
             let stamp = fs::metadata(&path).ok().map(|data| {
                 let (changed, modified) = (data.ctime(), data.mtime());
                 (
@@ -146,7 +177,23 @@ impl Follower {
                 )
             });
             (path, stamp)
-        })
-        .collect()
+        };
+        all.into_iter().map(stamp).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaced_tenants_are_freed_once_no_request_looks_into_them() {
+        let looked_into = Arc::new(Tenants::default());
+        let mut replaced = Replaced(vec![Arc::clone(&looked_into), Arc::default()]);
+        replaced.free();
+        assert_eq!(replaced.0.len(), 1);
+        drop(looked_into);
+        replaced.free();
+        assert!(replaced.0.is_empty());
     }
 }

@@ -315,6 +315,50 @@ fn ten_thousand_tenants_are_read_and_found() {
     );
 }
 
+/// A folder of many files, which several threads read.
+fn many(files: usize) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for n in 0..files {
+        let text = whole(&format!("e{n}"), &format!("{n:022}"));
+        let file = folder.path().join(format!("{n:04}.toml"));
+        fs::write(file, text.replace("acme", &format!("t{n}"))).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn many_files_are_read_in_their_order_by_however_many_threads() {
+    let folder = many(400);
+    for haste in [file::Haste::All, file::Haste::OneThread] {
+        let tenants = file::read(folder.path(), haste).outcome.unwrap();
+        let ids: Vec<String> = tenants
+            .endpoints()
+            .iter()
+            .map(|endpoint| endpoint.id.to_string())
+            .collect();
+        let expected: Vec<String> = (0..400).map(|n| format!("e{n}")).collect();
+        assert_eq!(ids, expected);
+    }
+}
+
+#[test]
+fn what_stands_in_two_of_many_files_is_told_where_it_stands_again() {
+    let folder = many(400);
+    let again = whole("e7", &format!("{:022}", 8)).replace("acme", "t9");
+    fs::write(folder.path().join("0399.toml"), again).unwrap();
+    let problems = load(folder.path()).unwrap_err();
+    let told: Vec<(Option<usize>, bool)> = problems
+        .iter()
+        .map(|p| (p.line, p.file.ends_with("0399.toml")))
+        .collect();
+    // the tenant, the id, the token
+    assert_eq!(
+        told,
+        [(Some(2), true), (Some(3), true), (Some(5), true)],
+        "{problems:?}"
+    );
+}
+
 #[test]
 fn a_change_is_read_once_it_has_stood_for_one_look() {
     let folder = TempDir::new().unwrap();
