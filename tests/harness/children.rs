@@ -85,6 +85,10 @@ impl Process {
         Self { child, admin, log }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("pid");
         nix::sys::signal::kill(Pid::from_raw(pid), signal).expect("the process takes a signal");

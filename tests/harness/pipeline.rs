@@ -18,6 +18,8 @@ use crate::{
 
 pub const API_KEY: &str = "pk_test_harness";
 pub const SECRET: &str = "sk_test_harness_secret";
+/// Still valid beside it.
+pub const OLDER_SECRET: &str = "sk_test_an_older_secret";
 pub const TOKEN: &str = "harness-token-0123456789abcdef";
 pub const REQUIRED_TOKEN: &str = "harness-token-required-0123456";
 
@@ -369,7 +371,7 @@ currency = "HKD"
 
 [[tenants.acme.endpoints.secrets]]
 id = "2026-10"
-value = "sk_test_an_older_secret"
+value = "{OLDER_SECRET}"
 
 [[tenants.acme.endpoints.secrets]]
 id = "2026-11"

@@ -6,5 +6,7 @@ mod carriers;
 mod crashes;
 mod deliveries;
 mod durability;
+mod limits;
 mod overflow;
+mod secrets;
 mod shutdown;
