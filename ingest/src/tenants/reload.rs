@@ -41,11 +41,15 @@ pub async fn watch(
     let mut follower = Follower::new(path);
     let mut replaced = Replaced::default();
     loop {
+        let before = current.load_full();
         let look = tokio::task::spawn_blocking(move || {
             replaced.free();
             let news = follower.look();
             if let Some(outcome) = &news {
                 tell(&follower.path, outcome);
+                if let (Ok(tenants), Some(before)) = (outcome, before) {
+                    tenants.adopt(&before);
+                }
             }
             (follower, replaced, news)
         });
@@ -54,9 +58,6 @@ pub async fn watch(
         if let Some(outcome) = news {
             metrics.tenants_read(outcome.is_ok());
             if let Ok(tenants) = outcome {
-                if let Some(before) = current.load().as_deref() {
-                    tenants.adopt(before);
-                }
                 replaced.0.extend(current.swap(Some(Arc::new(tenants))));
                 part.ready();
             }
