@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use runtime::settings::ClickhouseSettings;
 use schemas::clickhouse::{DATABASE, quoted};
 use serde::de::DeserializeOwned;
-use sink::clickhouse::Store;
+use sink::clickhouse::{Store, StoreError};
 
 /// One server, one database, one user.
 pub(crate) struct Clickhouse(Store);
@@ -12,6 +12,11 @@ pub(crate) struct Clickhouse(Store);
 impl Clickhouse {
     pub(crate) fn new(access: &ClickhouseSettings) -> Self {
         Self(Store::new(access))
+    }
+
+    /// Runs a statement that gives no rows.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.0.execute(sql).await
     }
 
     /// The rows of a query, in which `{database}` stands before the names of views, and parameters

@@ -65,7 +65,7 @@ impl Cli {
             Command::Topics(command) => topics::run(command).await,
             Command::Schemas(command) => schemas::run(command).await,
             Command::Clickhouse(command) => clickhouse::run(command).await,
-            Command::Tenants(command) => tenants::run(command),
+            Command::Tenants(command) => tenants::run(command).await,
         }
     }
 }

@@ -5,6 +5,7 @@ mod clickhouse;
 mod commands;
 mod demo;
 mod env_file;
+mod grants;
 mod lag;
 mod load;
 mod migration;

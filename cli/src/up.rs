@@ -2,6 +2,7 @@
 //! the file that says how to reach them. The services hang on the same kind of leash as the stack's
 //! programs: whatever happens to this process, nothing of it stays behind.
 
+mod analysts;
 mod child;
 mod folder;
 mod keeper;
@@ -22,7 +23,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::{migration, output, registration, settings, topics};
+use crate::{grants, migration, output, registration, settings, topics};
 
 pub(crate) use folder::{Folder, demo_endpoint};
 use keeper::Keeper;
@@ -96,6 +97,7 @@ impl Running {
         let clock = Instant::now();
         let ports = Ports::from(plan.port_base);
         let folder = Folder::prepare(&plan.data, tenants, &ports.ingest_url())?;
+        let analysts = analysts::Analysts::prepare(&folder)?;
         let restart = !plan.no_restart;
 
         let mut options = Options::new(folder.path());
@@ -106,11 +108,13 @@ impl Running {
         } else {
             Restart::Never
         };
+        options.clickhouse.users_xml = analysts.users_xml();
+        options.clickhouse.profiles_xml = grants::profile_xml();
         let stack = spawn_blocking(move || Stack::start(options, progress(clock).as_ref()));
         let stack = Arc::new(stack.await?.context("starting the stack")?);
         said(clock, "stack", "ready");
 
-        let variables = variables::Variables::of(&stack, &folder, ports);
+        let variables = variables::Variables::of(&stack, (&folder, &analysts), ports);
         prepare(&variables, clock).await?;
         let mut keeper = Keeper::new(&folder, &variables, ports)?;
         keeper.start(clock).await?;

@@ -1,4 +1,6 @@
-//! `waybill tenants check|new-token`
+//! `waybill tenants check|new-token|grant`
+
+mod grant;
 
 use std::{fs::File, io::Read, path::PathBuf};
 
@@ -28,11 +30,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a ClickHouse user who sees one tenant's rows and nothing else
+    Grant(grant::Args),
 }
 
 const TOKEN_BYTES: usize = 24;
 
-pub(super) fn run(command: Command) -> anyhow::Result<Verdict> {
+pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
     match command {
         Command::Check { file, json } => check(&file, json),
         Command::NewToken { json } => {
@@ -44,6 +48,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<Verdict> {
             }
             Ok(Verdict::Good)
         }
+        Command::Grant(args) => grant::run(args).await,
     }
 }
 

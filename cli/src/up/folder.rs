@@ -80,6 +80,11 @@ impl Folder {
         self.path.join("privacy.key")
     }
 
+    /// The passwords of the analysts.
+    pub(crate) fn analysts(&self) -> PathBuf {
+        self.path.join("analysts.env")
+    }
+
     /// Where ingest puts large bodies, and the normalizer proof images.
     pub(crate) fn blobs_url(&self) -> &str {
         &self.blobs_url

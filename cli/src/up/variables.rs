@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 
 use local_stack::{Part, Stack};
 
-use super::{Folder, SERVICES, inherited, keeper::Keeper};
+use super::{
+    Folder, SERVICES,
+    analysts::{Analysts, DATABASE},
+    inherited,
+    keeper::Keeper,
+};
 use crate::settings::{self, Settings};
 
 /// Which port is whose; the stack takes the first five.
@@ -45,7 +50,11 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    pub(super) fn of(stack: &Stack, folder: &Folder, ports: Ports) -> Self {
+    pub(super) fn of(
+        stack: &Stack,
+        (folder, analysts): (&Folder, &Analysts),
+        ports: Ports,
+    ) -> Self {
         let path = |path: &std::path::Path| path.display().to_string();
         let settings = [
             ("KAFKA__BOOTSTRAP_SERVERS", stack.kafka_bootstrap()),
@@ -55,7 +64,7 @@ impl Variables {
             ("TOPICS__MIN_INSYNC_REPLICAS", "1".to_owned()),
             ("REGISTRY__URL", stack.registry_url()),
             ("CLICKHOUSE__URL", stack.clickhouse_url()),
-            ("CLICKHOUSE__DATABASE", "waybill".to_owned()),
+            ("CLICKHOUSE__DATABASE", DATABASE.to_owned()),
             ("CLICKHOUSE__USER", stack.clickhouse_user().to_owned()),
             ("CLICKHOUSE__PASSWORD", String::new()),
             ("HTTP__LISTEN", format!("127.0.0.1:{}", ports.ingest())),
@@ -70,6 +79,7 @@ impl Variables {
             let name = format!("WAYBILL_ADMIN_{}", service.to_uppercase());
             (name, format!("http://127.0.0.1:{}", ports.admin(place)))
         }));
+        addresses.extend(analysts.passwords());
         let settings = settings.map(|(name, value)| (format!("WAYBILL__{name}"), value));
         Self {
             settings: settings.into(),
