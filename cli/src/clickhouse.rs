@@ -19,6 +19,12 @@ impl Clickhouse {
         self.0.execute(sql).await
     }
 
+    /// The same, with `{database}` as below.
+    pub(crate) async fn execute_in(&self, sql: &str) -> Result<(), StoreError> {
+        let sql = sql.replace(DATABASE, &quoted(self.0.database()));
+        self.0.execute(&sql).await
+    }
+
     /// The rows of a query, in which `{database}` stands before the names of views, and parameters
     /// as `{name:Type}`, so that nothing is ever quoted here.
     pub(crate) async fn rows<T: DeserializeOwned>(

@@ -1,11 +1,14 @@
 //! The subcommands and their arguments.
 
+mod audit;
 mod clickhouse;
 mod demo;
 mod load;
 mod order;
+mod replay;
 mod schemas;
 mod send;
+mod set_aside;
 mod status;
 mod tenants;
 mod topics;
@@ -39,6 +42,13 @@ enum Command {
     Status(status::Args),
     /// Show one order: its state, its history, and the chain it belongs to
     Order(order::Args),
+    /// Name every receipt that has no outcome, and spools that are not empty
+    Audit(audit::Args),
+    /// Read webhooks again by today's mapping, and correct what was told about them
+    Replay(replay::Args),
+    /// What ended as something other than an event
+    #[command(subcommand)]
+    SetAside(set_aside::Command),
     /// Kafka topics
     #[command(subcommand)]
     Topics(topics::Command),
@@ -62,6 +72,9 @@ impl Cli {
             Command::Load(args) => load::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Order(args) => order::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
+            Command::SetAside(command) => set_aside::run(command).await,
             Command::Topics(command) => topics::run(command).await,
             Command::Schemas(command) => schemas::run(command).await,
             Command::Clickhouse(command) => clickhouse::run(command).await,

@@ -9,13 +9,19 @@ mod grants;
 mod lag;
 mod load;
 mod migration;
+mod moments;
 mod orders;
 mod output;
+mod raw;
 mod registration;
+mod replay;
 mod sender;
+mod set_aside;
 mod settings;
+mod spool;
 mod topics;
 mod up;
+mod writer;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::Context as _;
 use runtime::settings::{
-    ClickhouseSettings, Common, Problems, RegistrySettings, Settings as _, Sources, load,
+    BlobsSettings, ClickhouseSettings, Common, PrivacySettings, Problems, RegistrySettings, Secret,
+    Settings as _, Sources, load,
 };
 use serde::Deserialize;
 use toml::Table;
@@ -32,6 +33,10 @@ struct Own {
     registry: RegistrySettings,
     clickhouse: ClickhouseSettings,
     tenants: TenantsFile,
+    spool: SpoolFolder,
+    blobs: BlobsSettings,
+    privacy: PrivacySettings,
+    mapping: MappingFile,
 }
 
 /// How topics are made.
@@ -50,6 +55,16 @@ struct Retention {
 
 #[derive(Clone, Debug, Deserialize)]
 struct TenantsFile {
+    path: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SpoolFolder {
+    dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct MappingFile {
     path: PathBuf,
 }
 
@@ -121,8 +136,31 @@ impl Settings {
 
     /// `None` where none is set.
     pub(crate) fn tenants_path(&self) -> Option<&Path> {
-        Some(self.own.tenants.path.as_path()).filter(|path| !path.as_os_str().is_empty())
+        given(&self.own.tenants.path)
     }
+
+    /// `None` where none is set.
+    pub(crate) fn spool_dir(&self) -> Option<&Path> {
+        given(&self.own.spool.dir)
+    }
+
+    /// `None` where there are no extra rows.
+    pub(crate) fn mapping_path(&self) -> Option<&Path> {
+        given(&self.own.mapping.path)
+    }
+
+    /// Empty where there is no blob store.
+    pub(crate) fn blobs_url(&self) -> &str {
+        &self.own.blobs.url
+    }
+
+    pub(crate) fn privacy_key(&self) -> &Secret {
+        &self.own.privacy.key
+    }
+}
+
+fn given(path: &Path) -> Option<&Path> {
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Where a command takes its settings from.

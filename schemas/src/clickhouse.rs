@@ -11,12 +11,13 @@ use sha2::{Digest, Sha256};
 pub const DATABASE: &str = "{database}";
 
 /// The tables that the sink loads; each has its own insert deduplication.
-pub const TABLES: [&str; 5] = [
+pub const TABLES: [&str; 6] = [
     "events_log",
     "orders_log",
     "receipts_log",
     "set_aside_log",
     "frontiers_log",
+    "replays_log",
 ];
 
 /// One numbered file.
@@ -76,6 +77,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 9,
         name: "accounting",
         sql: include_str!("../clickhouse/009_accounting.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "replays_log",
+        sql: include_str!("../clickhouse/010_replays_log.sql"),
     },
 ];
 

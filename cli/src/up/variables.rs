@@ -13,6 +13,8 @@ use super::{
 };
 use crate::settings::{self, Settings};
 
+const MAPPING: &str = "WAYBILL__MAPPING__PATH";
+
 /// Which port is whose; the stack takes the first five.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports(u16);
@@ -81,8 +83,11 @@ impl Variables {
         }));
         addresses.extend(analysts.passwords());
         let settings = settings.map(|(name, value)| (format!("WAYBILL__{name}"), value));
+        // a replay by another mapping than the normalizer's would undo what it reads
+        let mapping = inherited().remove_entry(MAPPING);
+        let settings: Vec<_> = settings.into_iter().chain(mapping).collect();
         Self {
-            settings: settings.into(),
+            settings,
             addresses,
         }
     }

@@ -78,7 +78,6 @@ fn config_xml(data: &Path, users: &Path, place: &Place, options: &ClickhouseOpti
     let memory = options.memory_bytes_max;
     let data = escape(&data.display().to_string());
     let users = escape(&users.display().to_string());
-    let access = format!("{data}/access");
     format!(
         "<clickhouse>
   <path>{data}/</path>
@@ -104,10 +103,7 @@ fn config_xml(data: &Path, users: &Path, place: &Place, options: &ClickhouseOpti
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1\
 </number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
-  <user_directories>
-    <users_xml><path>{users}</path></users_xml>
-    <local_directory><path>{access}/</path></local_directory>
-  </user_directories>
+  <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
   <access_control_improvements>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
     <select_from_information_schema_requires_grant>true\

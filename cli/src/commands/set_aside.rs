@@ -1,0 +1,355 @@
+//! `waybill set-aside list|show|replay`
+
+use clap::Subcommand;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Verdict, WrongUse,
+    clickhouse::Clickhouse,
+    moments, output, raw,
+    replay::{Entry, Ledger, Scope, State, Tally, Today, new_id},
+    sender,
+    set_aside::{self, Filter, Judge, Outcome},
+    settings::{Place, Settings},
+    writer::Writer,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count what was set aside, and show the newest
+    #[command(after_help = "Examples:\n  waybill set-aside list\n  \
+        waybill set-aside list --tenant acme --reason SIGNATURE_FAILED --since 2d")]
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// How many of the newest to show
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show all that is known of one receipt, but not its body
+    #[command(
+        after_help = "Example:\n  waybill set-aside show 01890a5d-ac96-774b-bcce-b302099a8057"
+    )]
+    Show {
+        /// The receipt's id
+        #[arg(value_name = "RECEIPT")]
+        receipt: String,
+        /// Write the exact bytes that were received to standard output, and nothing else: they may
+        /// hold personal data
+        #[arg(long, conflicts_with = "json")]
+        body: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Look again at what was set aside, with today's secrets, settings and mapping, and send through
+    /// what now gives events
+    ///
+    /// SIGNATURE_FAILED is verified again over the exact bytes with the secrets of today's tenants file.
+    /// Exit code 1 if something stays set aside.
+    #[command(
+        after_help = "Examples:\n  waybill set-aside replay --reason SIGNATURE_FAILED --tenant acme --dry-run\n  \
+        waybill set-aside replay --receipt 01890a5d-ac96-774b-bcce-b302099a8057"
+    )]
+    Replay {
+        #[command(flatten)]
+        filter: Filter,
+        /// Only say what would be sent through
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
+    match command {
+        Command::List {
+            filter,
+            limit,
+            json,
+            place,
+        } => list(&place.settings()?, &filter, limit, json).await,
+        Command::Show {
+            receipt,
+            body,
+            json,
+            place,
+        } => show(&place.settings()?, &receipt, body, json).await,
+        Command::Replay {
+            filter,
+            dry_run,
+            json,
+            place,
+        } => replay(&place.settings()?, &filter, dry_run, json).await,
+    }
+}
+
+async fn list(
+    settings: &Settings,
+    filter: &Filter,
+    limit: u32,
+    json: bool,
+) -> anyhow::Result<Verdict> {
+    let clickhouse = Clickhouse::new(settings.clickhouse());
+    let groups = set_aside::groups(&clickhouse, filter).await?;
+    let rows = set_aside::rows(&clickhouse, filter, false, limit).await?;
+    if json {
+        output::json(&json!({"groups": groups, "rows": rows}))?;
+        return Ok(Verdict::Good);
+    }
+    if groups.is_empty() {
+        output::line("nothing was set aside");
+        return Ok(Verdict::Good);
+    }
+    let headings = [
+        "tenant", "carrier", "endpoint", "stage", "reason", "detail", "count", "resolved",
+    ];
+    let cells = groups.iter().map(|group| {
+        [
+            group.tenant_id.clone(),
+            group.provider.clone(),
+            group.endpoint_id.clone(),
+            group.stage.clone(),
+            group.reason.clone(),
+            group.detail.clone(),
+            group.outcomes.to_string(),
+            group.resolved.to_string(),
+        ]
+    });
+    output::table(&headings, cells);
+    output::title("The newest");
+    let headings = [
+        "received at",
+        "receipt",
+        "endpoint",
+        "order",
+        "reason",
+        "resolved at",
+    ];
+    let cells = rows.iter().map(|row| {
+        [
+            row.received_at.clone(),
+            row.receipt_id.clone(),
+            row.endpoint_id.clone(),
+            output::or_dash(row.order_id.as_ref()),
+            row.reason.clone(),
+            output::or_dash(row.resolved_at.as_ref()),
+        ]
+    });
+    output::table(&headings, cells);
+    output::note("waybill set-aside show RECEIPT tells more of one");
+    Ok(Verdict::Good)
+}
+
+const RECEIPT: &str =
+    "SELECT * FROM {database}.receipts WHERE toString(receipt_id) = {receipt:String}";
+const EVENTS: &str = "SELECT event_id, part, parts, kind, status, order_id, toString(occurred_at) AS \
+    occurred_at, revision, replay_id FROM {database}.events \
+    WHERE toString(receipt_id) = {receipt:String} ORDER BY part";
+
+async fn show(
+    settings: &Settings,
+    receipt: &str,
+    body: bool,
+    json: bool,
+) -> anyhow::Result<Verdict> {
+    let clickhouse = Clickhouse::new(settings.clickhouse());
+    let rows = set_aside::rows(&clickhouse, &Filter::receipt(receipt), false, 1_000).await?;
+    if rows.is_empty() {
+        return Err(WrongUse(format!(
+            "nothing of receipt {receipt} was set aside; `waybill set-aside list` names what was"
+        ))
+        .into());
+    }
+    let places = set_aside::receipt_places(&clickhouse, &rows).await?;
+    let place = places.values().next();
+    let record = match place {
+        Some(place) => set_aside::fetched(settings, place)?,
+        None => None,
+    };
+    if body {
+        let record = record.ok_or_else(|| WrongUse("raw no longer has this receipt".into()))?;
+        return write_body(settings, &record).await;
+    }
+    let asked = [("receipt", receipt)];
+    let known: Vec<Map<String, Value>> = clickhouse.rows(RECEIPT, &asked).await?;
+    let events: Vec<Map<String, Value>> = clickhouse.rows(EVENTS, &asked).await?;
+    let proofs: Vec<String> = record
+        .iter()
+        .filter_map(|record| record.headers.as_ref().ok())
+        .flat_map(|headers| headers.http.iter().map(|(name, _)| name.clone()))
+        .collect();
+    if json {
+        output::json(&json!({
+            "set_aside": rows, "receipt": known.first(), "events": events,
+            "in_raw": record.is_some(), "proof_headers": proofs,
+        }))?;
+        return Ok(Verdict::Good);
+    }
+    for row in &rows {
+        output::title(format_args!(
+            "{} by the {}: {}",
+            row.reason, row.stage, row.detail
+        ));
+        output::line(format_args!(
+            "  part {}, read from {} {} at {}; {}",
+            row.part,
+            row.source_topic,
+            row.source_partition,
+            row.source_offset,
+            match (&row.resolved_at, row.replayable) {
+                (Some(at), _) => format!("resolved at {at}"),
+                (None, true) => "can be tried again".to_owned(),
+                (None, false) => "final".to_owned(),
+            }
+        ));
+    }
+    output::title("The receipt");
+    for (name, value) in known.iter().flatten() {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        output::line(format_args!("  {name:<18} {text}"));
+    }
+    output::line(format_args!(
+        "  {:<18} {}",
+        "proof headers",
+        proofs.join(", ")
+    ));
+    output::line(format_args!(
+        "  {:<18} {}",
+        "still in raw",
+        if record.is_some() {
+            "yes; --body prints it"
+        } else {
+            "no"
+        }
+    ));
+    if !events.is_empty() {
+        output::title("Its events");
+        let columns = [
+            "part",
+            "kind",
+            "status",
+            "order_id",
+            "occurred_at",
+            "event_id",
+        ];
+        crate::orders::print_rows(&events, &columns);
+    }
+    Ok(Verdict::Good)
+}
+
+async fn write_body(settings: &Settings, record: &raw::RawRecord) -> anyhow::Result<Verdict> {
+    use std::io::Write as _;
+    let bodies = raw::Bodies::open(settings)?;
+    let bytes = match &record.headers {
+        Ok(headers) => match bodies.of(record, headers).await? {
+            Ok(bytes) => bytes.into_owned(),
+            Err(why) => anyhow::bail!("{}", why.detail),
+        },
+        Err(_) => record.value.clone(),
+    };
+    std::io::stdout().lock().write_all(&bytes)?;
+    Ok(Verdict::Good)
+}
+
+async fn replay(
+    settings: &Settings,
+    filter: &Filter,
+    dry_run: bool,
+    json: bool,
+) -> anyhow::Result<Verdict> {
+    let clickhouse = Clickhouse::new(settings.clickhouse());
+    let tenants = settings.tenants_path().map(sender::tenants).transpose()?;
+    if tenants.is_none() {
+        output::note("no tenants file: set WAYBILL__TENANTS__PATH to verify signatures again");
+    }
+    let today = Today::new(settings)?;
+    let replay_id = new_id()?;
+    let judge = Judge {
+        today: &today,
+        tenants: tenants.as_ref(),
+        privacy_key: settings.privacy_key(),
+        replay_id: &replay_id,
+    };
+    let mut rows = set_aside::rows(&clickhouse, filter, true, set_aside::ROWS_MAX).await?;
+    // a receipt is sent once, however many of its parts were set aside
+    rows.dedup_by(|one, other| one.receipt_id == other.receipt_id);
+    let writer = match dry_run {
+        true => None,
+        false => Some(Writer::new(settings).await?),
+    };
+    let outcome = set_aside::replay(settings, &judge, &rows, writer.as_ref()).await?;
+    if !dry_run {
+        note(&clickhouse, (filter, &replay_id, &today), &outcome).await?;
+    }
+    if json {
+        output::json(&json!({
+            "replay_id": replay_id, "dry_run": dry_run, "replayed": outcome.replayed,
+            "left": outcome.left,
+        }))?;
+    } else {
+        print(&outcome, dry_run);
+    }
+    Ok(if outcome.left_over() == 0 {
+        Verdict::Good
+    } else {
+        Verdict::Bad
+    })
+}
+
+async fn note(
+    clickhouse: &Clickhouse,
+    (filter, replay_id, today): (&Filter, &str, &Today),
+    outcome: &Outcome,
+) -> anyhow::Result<()> {
+    let (since, until) = filter.span();
+    let entry = Entry {
+        replay_id: replay_id.to_owned(),
+        command: "set-aside replay",
+        scope: Scope {
+            since,
+            until,
+            tenant: filter.tenant().map(str::to_owned),
+        },
+        mapping_version: today.mapping_version().to_owned(),
+        started_at: moments::now(),
+    };
+    let replayed = outcome.replayed.len() as u64;
+    let tally = Tally {
+        receipts: replayed + outcome.left_over() as u64,
+        resent: replayed,
+        written: replayed,
+        set_aside: outcome.left_over() as u64,
+        ..Tally::default()
+    };
+    let nowhere = raw::Positions::new();
+    Ledger(clickhouse)
+        .note(&entry, State::Done, &nowhere, &tally)
+        .await
+}
+
+fn print(outcome: &Outcome, dry_run: bool) {
+    let words = if dry_run {
+        "would be sent through again"
+    } else {
+        "were sent through again"
+    };
+    output::line(format_args!("{} receipts {words}", outcome.replayed.len()));
+    for (why, receipts) in &outcome.left {
+        output::title(format_args!("{} stay set aside: {why}", receipts.len()));
+        receipts.iter().take(20).for_each(output::line);
+    }
+}

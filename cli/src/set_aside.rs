@@ -1,0 +1,91 @@
+//! What was set aside, looked at and tried again.
+//!
+//! What now gives events goes back to raw, beside its first record: same receipt, same bytes, with the
+//! verdict of today and a `replay-id`. The normalizer then does what it always does, `receipts` counts the
+//! receipt once with its newest verdict, and an event beats the set-aside in every account. A shortcut to
+//! canonical would leave `receipts` saying that the webhook failed, and the next replay of raw with it.
+
+mod judge;
+mod rows;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    clickhouse::Clickhouse,
+    raw::{self, Place, RawRecord},
+    settings::Settings,
+    writer::Writer,
+};
+
+pub(crate) use judge::{Judge, Judged};
+pub(crate) use rows::{Filter, ROWS_MAX, Row, groups, receipt_places, rows};
+
+/// Receipts in one request to the store and to Kafka.
+const BATCH: usize = 500;
+
+/// What became of the receipts that were tried again.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Outcome {
+    /// Sent through again, or in a dry run would be.
+    pub(crate) replayed: Vec<String>,
+    /// Why the others stay set aside, with their receipts.
+    pub(crate) left: BTreeMap<String, Vec<String>>,
+}
+
+impl Outcome {
+    pub(crate) fn leave(&mut self, why: impl Into<String>, receipt: &str) {
+        self.left
+            .entry(why.into())
+            .or_default()
+            .push(receipt.to_owned());
+    }
+
+    pub(crate) fn left_over(&self) -> usize {
+        self.left.values().map(Vec::len).sum()
+    }
+}
+
+/// Tries rows again. Without a writer nothing is sent.
+pub(crate) async fn replay(
+    settings: &Settings,
+    judge: &Judge<'_>,
+    rows: &[Row],
+    writer: Option<&Writer>,
+) -> anyhow::Result<Outcome> {
+    let clickhouse = Clickhouse::new(settings.clickhouse());
+    let mut outcome = Outcome::default();
+    for batch in rows.chunks(BATCH) {
+        let places = receipt_places(&clickhouse, batch).await?;
+        for row in batch {
+            let Some(place) = places.get(&row.receipt_id) else {
+                outcome.leave("it is no webhook with a receipt of ours", &row.receipt_id);
+                continue;
+            };
+            let Some(record) = fetched(settings, place)? else {
+                outcome.leave("raw no longer has it", &row.receipt_id);
+                continue;
+            };
+            match judge.judged(row, &record).await? {
+                Judged::Good(headers) => {
+                    if let Some(writer) = writer {
+                        writer.webhook(&record, &headers)?;
+                    }
+                    outcome.replayed.push(row.receipt_id.clone());
+                }
+                Judged::Bad(why) => outcome.leave(why, &row.receipt_id),
+            }
+        }
+        if let Some(writer) = writer {
+            tokio::task::block_in_place(|| writer.written())?;
+        }
+    }
+    Ok(outcome)
+}
+
+pub(crate) fn fetched(settings: &Settings, place: &Place) -> anyhow::Result<Option<RawRecord>> {
+    let places = std::slice::from_ref(place);
+    let found = tokio::task::block_in_place(|| raw::fetch(settings, places))?;
+    Ok(found.into_iter().next())
+}
