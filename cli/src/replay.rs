@@ -106,7 +106,6 @@ impl Scope {
 
 /// One run over a range.
 pub(crate) struct Run<'a> {
-    pub(crate) settings: &'a Settings,
     pub(crate) clickhouse: &'a Clickhouse,
     pub(crate) today: &'a Today,
     pub(crate) scope: Scope,

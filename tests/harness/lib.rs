@@ -8,6 +8,7 @@ pub mod intake;
 pub mod lalamove;
 pub mod model;
 pub mod pipeline;
+pub mod raw;
 pub mod stack;
 pub mod store;
 pub mod wait;

@@ -20,6 +20,7 @@ pub const API_KEY: &str = "pk_test_harness";
 pub const SECRET: &str = "sk_test_harness_secret";
 /// Still valid beside it.
 pub const OLDER_SECRET: &str = "sk_test_an_older_secret";
+const DATABASE: &str = "WAYBILL__CLICKHOUSE__DATABASE";
 pub const TOKEN: &str = "harness-token-0123456789abcdef";
 pub const REQUIRED_TOKEN: &str = "harness-token-required-0123456";
 
@@ -32,6 +33,25 @@ pub struct Pipeline {
     ingest: String,
     http: reqwest::Client,
     folder: tempfile::TempDir,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Told {
+    pub code: Option<i32>,
+    pub text: String,
+    pub notes: String,
+}
+
+impl Told {
+    /// What it said as JSON, if it ended with this code.
+    ///
+    /// # Panics
+    /// If it did not.
+    pub fn json(&self, code: i32) -> Value {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 impl Pipeline {
@@ -50,7 +70,8 @@ impl Pipeline {
         let folder = tempfile::tempdir().expect("folder");
         let tenants = folder.path().join("tenants.toml");
         std::fs::write(&tenants, tenants_file()).expect("tenants file");
-        let database = format!("t_{id}");
+        let own = |(key, value): &(&str, &str)| (*key == DATABASE).then(|| (*value).to_owned());
+        let database = settings.iter().find_map(own).unwrap_or(format!("t_{id}"));
         let prefix = format!("t{id}.");
         let ingest = free_address();
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -105,29 +126,31 @@ impl Pipeline {
 
     /// Topics, schemas and tables, by the commands that an operator uses.
     fn prepare(&self) {
-        for words in [
-            ["topics", "apply"],
-            ["schemas", "register"],
-            ["clickhouse", "migrate"],
-        ] {
-            let output = Command::new(binary("waybill"))
-                .args(words)
-                .env_clear()
-                .envs(
-                    self.environment
-                        .iter()
-                        .map(|(key, value)| (key.as_str(), value.as_str())),
-                )
-                .stdin(Stdio::null())
-                .output()
-                .expect("waybill starts");
-            assert!(
-                output.status.success(),
-                "waybill {}: {}{}",
-                words.join(" "),
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            );
+        for words in ["topics apply", "schemas register", "clickhouse migrate"] {
+            let told = self.waybill(words, &[]);
+            assert_eq!(told.code, Some(0), "waybill {words}: {told:?}");
+        }
+    }
+
+    /// Runs the operator's command against this pipeline; words are parted by spaces.
+    pub fn waybill(&self, words: &str, settings: &[(&str, &str)]) -> Told {
+        let output = Command::new(binary("waybill"))
+            .args(words.split(' '))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(
+                self.environment
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.as_str())),
+            )
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .expect("waybill starts");
+        Told {
+            code: output.status.code(),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+            notes: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 

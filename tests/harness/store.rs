@@ -7,6 +7,7 @@ use serde_json::Value;
 pub struct Store {
     url: String,
     database: String,
+    user: Option<(String, String)>,
     http: reqwest::Client,
 }
 
@@ -15,13 +16,23 @@ impl Store {
         Self {
             url,
             database,
+            user: None,
             http: reqwest::Client::new(),
+        }
+    }
+
+    /// The same, asked by somebody else.
+    #[must_use]
+    pub fn as_user(&self, user: &str, password: &str) -> Self {
+        Self {
+            user: Some((user.to_owned(), password.to_owned())),
+            ..self.clone()
         }
     }
 
     /// The rows of a query, as JSON objects; 64-bit numbers come as numbers.
     pub async fn rows(&self, sql: &str) -> Result<Vec<Value>, String> {
-        let answer = self
+        let mut request = self
             .http
             .post(format!(
                 "{}/?output_format_json_quote_64bit_integers=0",
@@ -29,10 +40,13 @@ impl Store {
             ))
             .header("X-ClickHouse-Database", &self.database)
             .header("X-ClickHouse-Format", "JSONEachRow")
-            .body(sql.to_owned())
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
+            .body(sql.to_owned());
+        if let Some((user, password)) = &self.user {
+            request = request
+                .header("X-ClickHouse-User", user)
+                .header("X-ClickHouse-Key", password);
+        }
+        let answer = request.send().await.map_err(|error| error.to_string())?;
         let good = answer.status().is_success();
         let text = answer.text().await.map_err(|error| error.to_string())?;
         if !good {

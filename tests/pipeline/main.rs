@@ -1,5 +1,6 @@
 //! Webhook in, views out, through the four real services on a real Kafka, registry and ClickHouse.
 
+mod audit;
 mod avro_readers;
 mod bad_input;
 mod carriers;
@@ -9,4 +10,7 @@ mod durability;
 mod limits;
 mod overflow;
 mod secrets;
+mod replay;
+mod set_aside;
 mod shutdown;
+mod tenancy;

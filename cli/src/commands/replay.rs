@@ -139,7 +139,6 @@ async fn replay(
         Some(Writer::new(settings).await?)
     };
     let run = Run {
-        settings,
         clickhouse: &clickhouse,
         today,
         scope: entry.scope.clone(),

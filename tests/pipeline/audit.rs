@@ -1,0 +1,123 @@
+//! Completeness by identity: what is taken away by hand or skipped is named.
+
+use std::time::Duration;
+
+use pipeline_tests::{Pipeline, Service, model::History, raw, stack, wait};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
+};
+use serde_json::Value;
+
+async fn an_hour_ago(pipeline: &Pipeline) -> String {
+    let sql = "SELECT formatDateTime(now('UTC') - 3600, '%Y-%m-%dT%H:%i:%SZ') AS then";
+    let then = pipeline.store.value(sql).await.unwrap();
+    then.as_str().unwrap().to_owned()
+}
+
+/// Moves the normalizer's offsets past everything that stands in raw, as a careless operator might.
+async fn skip(pipeline: &Pipeline) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        .set("group.id", format!("{}normalizer", pipeline.prefix))
+        .create()
+        .unwrap();
+    let topic = format!("{}raw", pipeline.prefix);
+    let mut ends = TopicPartitionList::new();
+    for partition in 0..4 {
+        let (_, end) = consumer
+            .fetch_watermarks(&topic, partition, Duration::from_secs(10))
+            .unwrap();
+        ends.add_partition_offset(&topic, partition, Offset::Offset(end))
+            .unwrap();
+    }
+    // refused while the group still counts its member in
+    wait::until("the offsets are moved", || async {
+        let moved = consumer.commit(&ends, CommitMode::Sync);
+        moved.map_err(|error| error.to_string())
+    })
+    .await;
+}
+
+fn named(audit: &Value) -> Vec<(&str, &str)> {
+    let mut named: Vec<(&str, &str)> = audit["receipts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["receipt_id"].as_str().unwrap(),
+                row["state"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    named.sort_unstable();
+    named
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
+    let mut pipeline = Pipeline::start().await;
+    let then = an_hour_ago(&pipeline).await;
+    let receipts = raw::write(&pipeline, &then, &History::delivered(1).webhooks);
+    for view in ["events", "receipts"] {
+        pipeline
+            .wait_count(&format!("SELECT count() FROM {view}"), 4)
+            .await;
+    }
+    let whole = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(whole["unaccounted"], 0);
+
+    let deleted = format!(
+        "ALTER TABLE events_log DELETE WHERE toString(receipt_id) = '{}' SETTINGS mutations_sync = 2",
+        receipts[2]
+    );
+    pipeline.store.rows(&deleted).await.unwrap();
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    assert_eq!(named(&audit).len(), 1);
+    assert_eq!(named(&audit)[0].0, receipts[2]);
+
+    pipeline.terminate(Service::Normalizer).await;
+    let skipped = raw::write(&pipeline, &then, &History::expired(2).webhooks);
+    skip(&pipeline).await;
+    pipeline.launch(Service::Normalizer);
+    pipeline.ready(Service::Normalizer).await;
+    let mut expected: Vec<(&str, &str)> = skipped
+        .iter()
+        .chain([&receipts[2]])
+        .map(|receipt| (receipt.as_str(), "lost"))
+        .collect();
+    expected.sort_unstable();
+    wait::until("all three are told as lost", || async {
+        let audit = pipeline.waybill("audit --tenant acme --json", &[]).json(1);
+        let found = named(&audit);
+        (found == expected)
+            .then_some(())
+            .ok_or(format!("{found:?}"))
+    })
+    .await;
+    let other = pipeline.waybill("audit --tenant somebody-else --json", &[]);
+    assert_eq!(other.json(0)["unaccounted"], 0);
+    assert_eq!(pipeline.waybill("audit --older-than 1m", &[]).code, Some(2));
+
+    // what raw still has comes back
+    let replayed = pipeline.waybill("replay --since 2h --json", &[]).json(0);
+    assert_eq!(replayed["found"]["gained"], 3, "{replayed}");
+    wait::until("nothing is missing any more", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        (told.code == Some(0)).then_some(()).ok_or(told.text)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_holds_webhooks_is_named() {
+    let pipeline = Pipeline::start().await;
+    let folder = pipeline.folder().join("left-behind");
+    std::fs::create_dir(&folder).unwrap();
+    let dir = folder.display().to_string();
+    let audit = || pipeline.waybill("audit --json", &[("WAYBILL__SPOOL__DIR", &dir)]);
+    assert_eq!(audit().json(0)["spools"], Value::Array(Vec::new()));
+    std::fs::write(folder.join("0000000000000001.segment"), b"a webhook").unwrap();
+    assert_eq!(audit().json(1)["spools"][0]["dir"], dir.as_str());
+}

@@ -1,0 +1,188 @@
+//! A mapping is corrected after the fact: the same events, told anew, and none twice.
+
+use pipeline_tests::{
+    Pipeline,
+    carriers::Carrier,
+    checks::{everything_is_accounted_for, no_sequence_has_a_gap},
+    model::{History, shuffled_with_duplicates},
+    pipeline::Told,
+    wait,
+};
+use serde_json::Value;
+
+const CORRECTED: &str = r#"
+[[row]]
+provider = "lalamove"
+event_type = "ORDER_STATUS_CHANGED"
+provider_status = "PICKED_UP"
+kind = "ORDER_STATUS_CHANGED"
+status = "IN_TRANSIT"
+"#;
+
+fn found(told: &Told) -> Value {
+    told.json(0)["found"].clone()
+}
+
+async fn of_other_carriers(pipeline: &Pipeline) -> usize {
+    let bodies = [
+        (
+            Carrier::Ahamove,
+            include_str!("../../cli/demo/ahamove/delivered-2-accepted.json"),
+        ),
+        (
+            Carrier::Ahamove,
+            include_str!("../../cli/demo/ahamove/partial.json"),
+        ),
+        (
+            Carrier::Sendstack,
+            include_str!("../../cli/demo/sendstack/new-delivery.json"),
+        ),
+        (
+            Carrier::Dellyman,
+            include_str!("../../cli/demo/dellyman/delivered-3-in-transit.json"),
+        ),
+        (
+            Carrier::Ordatic,
+            include_str!("../../cli/demo/ordatic/refunded-4-rider-refund.json"),
+        ),
+        (
+            Carrier::Ordatic,
+            include_str!("../../cli/demo/ordatic/delivered-8-rider-proof-delivery.json"),
+        ),
+    ];
+    for (carrier, body) in bodies {
+        carrier.post(pipeline, body).await;
+    }
+    bodies.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_mapping_revises_what_it_changes_and_nothing_stands_twice() {
+    let pipeline = Pipeline::start().await;
+    let histories = History::mixed(6);
+    let webhooks = shuffled_with_duplicates(&histories, 11);
+    pipeline.post_all(&webhooks).await;
+    let others = of_other_carriers(&pipeline).await;
+    everything_is_accounted_for(&pipeline, webhooks.len() + others).await;
+    let store = &pipeline.store;
+    let events = store.count("SELECT count() FROM events").await.unwrap();
+    let deliveries = store.count("SELECT count() FROM deliveries").await.unwrap();
+    let picked_up =
+        "SELECT count() FROM events WHERE provider = 'lalamove' AND provider_status = 'PICKED_UP'";
+    let picked_up = store.count(picked_up).await.unwrap();
+    assert!(picked_up > 2);
+
+    // what was stored reads as it did, of every carrier and in every column
+    let same = found(&pipeline.waybill("replay --since 1h --dry-run --json", &[]));
+    assert_eq!(same["revised"], 0, "{same}");
+    assert_eq!(
+        (&same["gained"], &same["resent"], &same["foreign"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert_eq!(same["receipts"], webhooks.len() + others);
+
+    let path = pipeline.folder().join("mapping.toml");
+    std::fs::write(&path, CORRECTED).unwrap();
+    let path = path.display().to_string();
+    let mapping = [("WAYBILL__MAPPING__PATH", path.as_str())];
+    let planned = found(&pipeline.waybill("replay --since 1h --dry-run --json", &mapping));
+    assert_eq!(planned["revised"], picked_up, "{planned}");
+    assert_eq!(planned["written"], 0);
+    let field = serde_json::json!({"provider": "lalamove", "field": "status", "before": "PICKED_UP", "now": "IN_TRANSIT", "events": picked_up});
+    assert_eq!(planned["fields"], serde_json::json!([field]));
+    assert_eq!(
+        store
+            .count("SELECT count() FROM events WHERE revision > 0")
+            .await,
+        Ok(0)
+    );
+
+    let told = pipeline.waybill("replay --since 1h --json", &mapping);
+    assert_eq!(found(&told)["written"], picked_up, "{told:?}");
+    let replay = told.json(0)["replay_id"].as_str().unwrap().to_owned();
+    let revised = format!(
+        "SELECT count() FROM events WHERE provider_status = 'PICKED_UP' AND status = 'IN_TRANSIT' \
+         AND revision = 1 AND replay_id = '{replay}'"
+    );
+    pipeline.wait_count(&revised, picked_up).await;
+    for (view, expected) in [("events", events), ("deliveries", deliveries)] {
+        pipeline
+            .wait_count(&format!("SELECT count() FROM {view}"), expected)
+            .await;
+    }
+    no_sequence_has_a_gap(&pipeline).await;
+    everything_is_accounted_for(&pipeline, webhooks.len() + others).await;
+
+    // once more gives nothing, and the record tells of it
+    let again = found(&pipeline.waybill("replay --since 1h --json", &mapping));
+    assert_eq!(
+        (&again["revised"], &again["written"]),
+        (&0.into(), &0.into()),
+        "{again}"
+    );
+    let noted =
+        "SELECT count() FROM replays_log FINAL WHERE state = 'done' AND outcome LIKE '%revised%'";
+    assert_eq!(store.count(noted).await, Ok(2));
+    resumed(&pipeline, &replay, &mapping).await;
+}
+
+/// As after a crash that came before the last note.
+async fn resumed(pipeline: &Pipeline, replay: &str, mapping: &[(&str, &str)]) {
+    let resume = format!("replay --resume {replay} --json");
+    assert_eq!(
+        pipeline.waybill(&resume, mapping).code,
+        Some(2),
+        "it came to its end"
+    );
+    let left = format!(
+        "INSERT INTO replays_log SELECT * REPLACE ('running' AS state, '[]' AS positions, \
+         noted_at + 1 AS noted_at) FROM replays_log FINAL WHERE replay_id = '{replay}'"
+    );
+    pipeline.store.rows(&left).await.unwrap();
+    assert_eq!(
+        pipeline.waybill(&resume, &[]).code,
+        Some(2),
+        "another mapping"
+    );
+    let before = pipeline
+        .store
+        .count("SELECT max(revision) FROM events")
+        .await;
+    let told = pipeline.waybill(&resume, mapping);
+    assert_eq!(told.json(0)["replay_id"], replay);
+    assert_eq!(
+        pipeline
+            .store
+            .count("SELECT max(revision) FROM events")
+            .await,
+        before
+    );
+    wait::until("its record says that it is done", || async {
+        let state = format!("SELECT state FROM replays_log FINAL WHERE replay_id = '{replay}'");
+        let state = pipeline.store.value(&state).await?;
+        (state == "done").then_some(()).ok_or(state.to_string())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_can_not_be_right_is_refused_before_it_reads() {
+    let pipeline = Pipeline::start().await;
+    let check = |words: &str, settings: &[(&str, &str)], says: &str| {
+        let told = pipeline.waybill(words, settings);
+        assert_eq!(told.code, Some(2), "{words}: {told:?}");
+        assert!(told.notes.contains(says), "{words}: {told:?}");
+    };
+    check(
+        "replay --since 1h",
+        &[("WAYBILL__PRIVACY__KEY", "")],
+        "privacy.key",
+    );
+    check(
+        "replay --since 1h --until 2h",
+        &[],
+        "--since must be before",
+    );
+    check("replay --resume never-was", &[], "never-was");
+    check("replay", &[], "--since");
+}
