@@ -190,3 +190,75 @@ fn nothing_needs_the_folder_beside_the_project() {
     }
     none(&problems);
 }
+
+/// Names of metrics in a text, without what Prometheus adds to those of histograms.
+fn metrics_in(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = text
+        .match_indices("waybill_")
+        .map(|(at, _)| {
+            let rest = &text[at..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let name = &rest[..end.unwrap_or(rest.len())];
+            let bare = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix));
+            bare.unwrap_or(name).to_owned()
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn every_metric_of_an_alert_or_dashboard_is_one_that_a_service_has() {
+    let source: String = files("rs")
+        .iter()
+        .filter(|path| !shown(path).starts_with("tests"))
+        .map(|path| text(path))
+        .collect();
+    // the exactly-once loop names its counters after its service
+    let workers = ["normalizer", "enricher"];
+    let is_known = |name: &str| {
+        let of_loop = workers.iter().any(|worker| {
+            let prefix = format!("waybill_{worker}_");
+            name.strip_prefix(&prefix)
+                .is_some_and(|what| source.contains(&format!("\"{what}\"")))
+        });
+        of_loop || source.contains(&format!("\"{name}\""))
+    };
+    let mut shown_files = files("json");
+    shown_files.extend(files("yaml"));
+    let mut problems = Vec::new();
+    let mut seen = 0;
+    for path in shown_files {
+        let place = shown(&path);
+        if !place.starts_with("deploy/alerts") && !place.starts_with("deploy/dashboards") {
+            continue;
+        }
+        for name in metrics_in(&text(&path)) {
+            seen += 1;
+            if !is_known(&name) {
+                problems.push(format!("{place}: no service has the metric {name}"));
+            }
+        }
+    }
+    assert!(seen > 20, "the alerts and dashboards name {seen} metrics");
+    none(&problems);
+}
+
+#[test]
+fn every_alert_says_how_urgent_it_is_what_is_wrong_and_what_to_do() {
+    let path = root().join("deploy/alerts/waybill.yaml");
+    let alerts = text(&path);
+    let mut problems = Vec::new();
+    for alert in alerts.split("- alert: ").skip(1) {
+        let name = alert.lines().next().unwrap_or_default();
+        for needed in ["expr: ", "severity: ", "summary: ", "action: "] {
+            if !alert.contains(needed) {
+                problems.push(format!("{}: {name} has no {needed}", shown(&path)));
+            }
+        }
+    }
+    none(&problems);
+}
