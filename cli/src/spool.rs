@@ -1,36 +1,70 @@
 //! What waits in ingest's disk spool, seen from outside while ingest may be running.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use anyhow::Context as _;
+use ingest::spool::{SpoolError, peek};
 use serde::Serialize;
 
 /// A spool that is not empty.
 #[derive(Debug, Serialize)]
 pub(crate) struct Held {
     pub(crate) dir: String,
-    pub(crate) files: u64,
+    pub(crate) webhooks: u64,
     pub(crate) bytes: u64,
+    pub(crate) oldest_at: Option<String>,
+    /// Damaged files that are kept; 0 is right.
+    pub(crate) damaged_files: u64,
 }
 
-/// `None` where the folder is missing or holds nothing.
+/// `None` where the folder is missing or holds nothing that waits or is damaged.
 pub(crate) fn held(dir: &Path) -> anyhow::Result<Option<Held>> {
-    let mut held = Held {
+    let stats = match peek(dir) {
+        Ok(stats) => stats,
+        Err(SpoolError::NoFolder { .. }) => return Ok(None),
+        Err(error) => return Err(error).context("looking into the spool"),
+    };
+    let held = Held {
         dir: dir.display().to_string(),
-        files: 0,
-        bytes: 0,
+        webhooks: stats.records,
+        bytes: stats.bytes,
+        oldest_at: stats.oldest_at.map(|at| at.to_string()),
+        damaged_files: stats.quarantined,
     };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", dir.display())),
-    };
-    for entry in entries {
-        let metadata = entry?.metadata()?;
-        if metadata.is_file() && metadata.len() > 0 {
-            held.files += 1;
-            held.bytes += metadata.len();
-        }
+    Ok((held.webhooks > 0 || held.damaged_files > 0).then_some(held))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ingest::spool::{Entry, Options, Sequence, open};
+    use runtime::clock::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_spool_is_named_while_anything_waits_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(held(&folder.path().join("none")).unwrap().is_none());
+        let options = Options {
+            dir: folder.path().to_owned(),
+            segment_bytes: 1 << 20,
+            bytes_max: 1 << 30,
+            free_bytes_min: 0,
+        };
+        let (spool, _) = open(options, Arc::new(SystemClock)).unwrap();
+        assert!(held(folder.path()).unwrap().is_none());
+        let entry = Entry {
+            overflow: false,
+            placement: 1,
+            headers: Vec::new(),
+            body: vec![1].into(),
+        };
+        spool.append(entry).await.unwrap();
+        assert_eq!(held(folder.path()).unwrap().unwrap().webhooks, 1);
+        spool.arrived().await;
+        spool.settle(Sequence(1)).unwrap();
+        assert!(held(folder.path()).unwrap().is_none());
     }
-    Ok((held.files > 0).then_some(held))
 }

@@ -75,10 +75,8 @@ async fn fill(pipeline: &Pipeline) {
         received_at - INTERVAL 1 DAY AS received_at) FROM receipts_log LIMIT 1";
     store.rows(lost).await.unwrap();
     for table in ["events_log", "orders_log", "receipts_log", "set_aside_log"] {
-        let copy = format!(
-            "INSERT INTO {table} SELECT * REPLACE ('rival' AS tenant_id) FROM {table} \
-             WHERE tenant_id = 'acme'"
-        );
+        let copy =
+            format!("INSERT INTO {table} SELECT * REPLACE ('rival' AS tenant_id) FROM {table}");
         store.rows(&copy).await.unwrap();
     }
     pipeline
@@ -119,7 +117,7 @@ async fn an_analyst_sees_one_tenants_rows_in_every_view_and_table_and_can_lift_n
         // both tenants have rows there, so that a leak would show
         let (own, others) = wait::until(name, || async {
             match counts(admin, name).await {
-                (0, _) | (_, 0) => Err(format!("{name} is empty")),
+                (0, _) | (_, 0) => Err("it is empty".to_owned()),
                 both => Ok(both),
             }
         })
@@ -224,7 +222,9 @@ async fn no_limit_is_lifted(acme: &Store) {
             .await;
         let error = refused.expect_err(setting);
         assert!(
-            error.contains("452") || error.contains("164"),
+            ["452", "164", "392"]
+                .iter()
+                .any(|code| error.contains(code)),
             "{setting}: {error}"
         );
     }

@@ -63,11 +63,12 @@ struct Count {
 /// The view names nothing younger.
 const AGE_MIN: Duration = Duration::from_secs(5 * 60);
 
-const WHICH: &str = "FROM {database}.unaccounted \
-    WHERE ({tenant:String} = '' OR tenant_id = {tenant:String}) \
-    AND received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64})";
-const NAMED: &str = "SELECT toString(receipt_id) AS receipt_id, tenant_id, provider, endpoint_id, \
-    toString(received_at) AS received_at, state, toString(last_seen) AS last_seen ";
+const WHICH: &str = "FROM {database}.unaccounted AS u \
+    WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
+    AND u.received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64})";
+const NAMED: &str = "SELECT toString(u.receipt_id) AS receipt_id, u.tenant_id AS tenant_id, \
+    u.provider AS provider, u.endpoint_id AS endpoint_id, \
+    toString(u.received_at) AS received_at, u.state AS state, toString(u.last_seen) AS last_seen ";
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     if args.older_than < AGE_MIN {
@@ -94,7 +95,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         Vec::new()
     } else {
         let named =
-            format!("{NAMED}{WHICH} ORDER BY received_at, receipt_id LIMIT {{limit:UInt32}}");
+            format!("{NAMED}{WHICH} ORDER BY u.received_at, u.receipt_id LIMIT {{limit:UInt32}}");
         clickhouse.rows(&named, &parameters).await?
     };
     let spools = match settings.spool_dir() {
@@ -158,9 +159,15 @@ fn print(audit: &Audit) {
     }
     for spool in &audit.spools {
         output::line(format_args!(
-            "the spool {} holds {} bytes in {} files: ingest drains it once Kafka takes records, \
-             `waybill spool drain` does where no ingest runs over it",
-            spool.dir, spool.bytes, spool.files
+            "the spool {} holds {} webhooks: ingest drains it once Kafka takes records, and where no \
+             ingest runs over it `waybill spool drain` does",
+            spool.dir, spool.webhooks
         ));
+        if spool.damaged_files > 0 {
+            output::line(format_args!(
+                "{} of its files are damaged: `waybill spool verify` says what is lost",
+                spool.damaged_files
+            ));
+        }
     }
 }
