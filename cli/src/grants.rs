@@ -36,7 +36,8 @@ const FIXED: &[(&str, &str)] = &[
     // queries only, with settings that stay within the bounds: what Grafana and drivers need
     ("readonly", "2"),
     ("max_memory_usage_for_user", "2147483648"),
-    ("max_concurrent_queries_for_user", "8"),
+    // a dashboard asks everything at once
+    ("max_concurrent_queries_for_user", "32"),
     // a query would be counted only once it had taken this much
     ("max_untracked_memory", "4194304"),
     ("timeout_overflow_mode", "throw"),

@@ -29,7 +29,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 /// Without a record for this long, the brokers are not answering.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-const BATCH_RECORDS_MAX: usize = 1_000;
+/// Records that are looked at together, at most.
+pub(crate) const BATCH_RECORDS_MAX: usize = 1_000;
 const BATCH_BYTES_MAX: usize = 8 << 20;
 const TOPICS: [Topic; 2] = [Topic::Raw, Topic::RawOverflow];
 
@@ -125,12 +126,12 @@ impl Range {
         &self.positions
     }
 
-    /// The next records; none at the end. Blocks.
-    pub(crate) fn batch(&mut self) -> anyhow::Result<Vec<RawRecord>> {
+    /// The next records, at most this many; none at the end. Blocks.
+    pub(crate) fn batch(&mut self, records_max: usize) -> anyhow::Result<Vec<RawRecord>> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut heard = Instant::now();
-        while !self.open.is_empty() && batch.len() < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
+        while !self.open.is_empty() && batch.len() < records_max && bytes < BATCH_BYTES_MAX {
             let (place, record) = match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let record = record(&message);

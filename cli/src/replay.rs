@@ -21,7 +21,7 @@ use tokio::task::block_in_place;
 use crate::{
     WrongUse,
     clickhouse::Clickhouse,
-    raw::{Bodies, Range, RawRecord},
+    raw::{BATCH_RECORDS_MAX, Bodies, Range, RawRecord},
     settings::Settings,
     writer::Writer,
 };
@@ -134,7 +134,7 @@ impl Run<'_> {
         let began = Instant::now();
         let before = tally.written;
         loop {
-            let batch = block_in_place(|| range.batch())?;
+            let batch = block_in_place(|| range.batch(self.batch_records_max()))?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -154,6 +154,15 @@ impl Run<'_> {
                 / f64::from(self.rate);
             let ahead = Duration::from_secs_f64(due).saturating_sub(began.elapsed());
             tokio::time::sleep(ahead).await;
+        }
+    }
+
+    /// A second's worth of writing, so that no burst is longer than that.
+    fn batch_records_max(&self) -> usize {
+        let rate = usize::try_from(self.rate).unwrap_or(BATCH_RECORDS_MAX);
+        match self.writer {
+            Some(_) => rate.min(BATCH_RECORDS_MAX),
+            None => BATCH_RECORDS_MAX,
         }
     }
 

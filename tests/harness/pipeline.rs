@@ -134,7 +134,19 @@ impl Pipeline {
 
     /// Runs the operator's command against this pipeline; words are parted by spaces.
     pub fn waybill(&self, words: &str, settings: &[(&str, &str)]) -> Told {
-        let output = Command::new(binary("waybill"))
+        let output = self.command(words, settings).output();
+        let output = output.expect("waybill starts");
+        Told {
+            code: output.status.code(),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+            notes: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The same, to be run in another way.
+    pub fn command(&self, words: &str, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(binary("waybill"));
+        command
             .args(words.split(' '))
             .current_dir(self.folder.path())
             .env_clear()
@@ -144,14 +156,8 @@ impl Pipeline {
                     .map(|(key, value)| (key.as_str(), value.as_str())),
             )
             .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .expect("waybill starts");
-        Told {
-            code: output.status.code(),
-            text: String::from_utf8_lossy(&output.stdout).into_owned(),
-            notes: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+            .stdin(Stdio::null());
+        command
     }
 
     pub fn launch(&mut self, service: Service) {

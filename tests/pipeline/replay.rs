@@ -1,5 +1,10 @@
 //! A mapping is corrected after the fact: the same events, told anew, and none twice.
 
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
 use pipeline_tests::{
     Pipeline,
     carriers::Carrier,
@@ -163,6 +168,50 @@ async fn resumed(pipeline: &Pipeline, replay: &str, mapping: &[(&str, &str)]) {
         (state == "done").then_some(()).ok_or(state.to_string())
     })
     .await;
+}
+
+/// Runs a slow replay until it has written something, and kills it; returns its id.
+fn killed(pipeline: &Pipeline, mapping: &[(&str, &str)]) -> String {
+    let mut child = pipeline
+        .command("replay --since 1h --rate 1", mapping)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = notes.next().unwrap().unwrap();
+    let id = first.rsplit(' ').next().unwrap().to_owned();
+    let written = |line: &str| !line.contains(" 0 events written");
+    assert!(notes.map_while(Result::ok).any(|line| written(&line)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_killed_goes_on_where_it_was_and_revises_each_event_once() {
+    let pipeline = Pipeline::start().await;
+    let histories: Vec<History> = (0..5).map(History::delivered).collect();
+    let webhooks: Vec<_> = histories.iter().flat_map(|h| h.webhooks.clone()).collect();
+    pipeline.post_all(&webhooks).await;
+    everything_is_accounted_for(&pipeline, webhooks.len()).await;
+    let path = pipeline.folder().join("mapping.toml");
+    std::fs::write(&path, CORRECTED).unwrap();
+    let path = path.display().to_string();
+    let mapping = [("WAYBILL__MAPPING__PATH", path.as_str())];
+
+    let id = killed(&pipeline, &mapping);
+    let state = format!("SELECT state FROM replays_log FINAL WHERE replay_id = '{id}'");
+    assert_eq!(pipeline.store.value(&state).await, Ok("running".into()));
+    let told = pipeline.waybill(&format!("replay --resume {id} --json"), &mapping);
+    assert_eq!(told.json(0)["replay_id"], id.as_str());
+    assert_eq!(pipeline.store.value(&state).await, Ok("done".into()));
+    let revised = "SELECT count() FROM events WHERE status = 'IN_TRANSIT' AND revision = 1";
+    pipeline.wait_count(revised, 5).await;
+    everything_is_accounted_for(&pipeline, webhooks.len()).await;
+    let revisions = "SELECT max(revision) FROM events";
+    assert_eq!(pipeline.store.count(revisions).await, Ok(1));
+    no_sequence_has_a_gap(&pipeline).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

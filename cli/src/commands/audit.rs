@@ -11,7 +11,9 @@ use crate::{Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings
 /// webhooks. Exit code 1 if there is any of either.
 ///
 /// State `waiting`: a stage has yet to come to it, so look at `waybill status`. State `lost`: every stage
-/// has passed it; `waybill replay` over its time brings back what raw still has.
+/// has passed it; `waybill replay` over its time brings back what was never read. A row that somebody
+/// deleted from the store comes back only by loading its topic again: stop the sink, set back the offsets
+/// of its group, start it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  waybill audit\n  waybill audit --tenant acme --older-than 1h --json"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{Micros, raw_webhook::RawHeaders};
+use schemas::{Micros, clickhouse::quoted, raw_webhook::RawHeaders};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -53,8 +53,31 @@ const WHICH: &str = "WHERE received_at BETWEEN fromUnixTimestamp64Micro({from:In
     AND toString(receipt_id) IN ({receipts})";
 const FORM: &str = "SETTINGS date_time_output_format = 'unix_timestamp', \
     output_format_json_quote_decimals = 1, output_format_json_named_tuples_as_objects = 1";
-const NOT_OF_THE_EVENT: &str = "sequence, revision, late, status_before, status_after, root_order_id, \
-    generation, order_first_received_at, released_at, _topic, _partition, _offset, loaded_at";
+/// What an event was given when it was released and loaded; all other columns are what it says.
+const GIVEN: [&str; 13] = [
+    "sequence",
+    "revision",
+    "late",
+    "status_before",
+    "status_after",
+    "root_order_id",
+    "generation",
+    "order_first_received_at",
+    "released_at",
+    "_topic",
+    "_partition",
+    "_offset",
+    "loaded_at",
+];
+
+/// The columns that the sink fills from an event, as they stand in SQL.
+fn told() -> String {
+    let told = sink::row::event::COLUMNS
+        .iter()
+        .filter(|column| !GIVEN.contains(column))
+        .map(|column| quoted(column));
+    told.collect::<Vec<_>>().join(", ")
+}
 
 /// By receipt id.
 pub(super) async fn of(
@@ -76,8 +99,7 @@ pub(super) async fn of(
     let which = WHICH.replace("{receipts}", &ids.join(", "));
     let parameters = [("from", from.as_str()), ("to", to.as_str())];
     let mut found: BTreeMap<String, Outcomes> = BTreeMap::new();
-    let events =
-        format!("SELECT * EXCEPT ({NOT_OF_THE_EVENT}) FROM {{database}}.events {which} {FORM}");
+    let events = format!("SELECT {} FROM {{database}}.events {which} {FORM}", told());
     for row in clickhouse
         .rows::<Map<String, Value>>(&events, &parameters)
         .await?
