@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use pipeline_tests::{Pipeline, Service, model::History, raw, stack, wait};
+use pipeline_tests::{
+    Pipeline, Service,
+    model::History,
+    raw::{self, Came},
+    stack, wait,
+};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
 };
 use serde_json::Value;
 
-async fn an_hour_ago(pipeline: &Pipeline) -> String {
-    let sql = "SELECT formatDateTime(now('UTC') - 3600, '%Y-%m-%dT%H:%i:%SZ') AS then";
-    let then = pipeline.store.value(sql).await.unwrap();
-    then.as_str().unwrap().to_owned()
+fn write(pipeline: &Pipeline, then: &str, history: &History) -> Vec<String> {
+    let webhooks = history.webhooks.iter();
+    let came: Vec<Came> = webhooks.map(|one| Came::lalamove(then, one)).collect();
+    raw::write(pipeline, &came)
 }
 
 /// Moves the normalizer's offsets past everything that stands in raw, as a careless operator might.
@@ -58,8 +63,8 @@ fn named(audit: &Value) -> Vec<(&str, &str)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
     let mut pipeline = Pipeline::start().await;
-    let then = an_hour_ago(&pipeline).await;
-    let receipts = raw::write(&pipeline, &then, &History::delivered(1).webhooks);
+    let then = raw::ago(&pipeline, 3600).await;
+    let receipts = write(&pipeline, &then, &History::delivered(1));
     for view in ["events", "receipts"] {
         pipeline
             .wait_count(&format!("SELECT count() FROM {view}"), 4)
@@ -78,12 +83,12 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
     assert_eq!(named(&audit)[0].0, receipts[2]);
 
     pipeline.terminate(Service::Normalizer).await;
-    let skipped = raw::write(&pipeline, &then, &History::expired(2).webhooks);
+    let skipped = write(&pipeline, &then, &History::expired(2));
     skip(&pipeline).await;
     pipeline.launch(Service::Normalizer);
     pipeline.ready(Service::Normalizer).await;
     // what comes behind the range shows that the normalizer has passed it
-    raw::write(&pipeline, &then, &History::delivered(3).webhooks);
+    write(&pipeline, &then, &History::delivered(3));
     pipeline.wait_count("SELECT count() FROM events", 7).await;
     let mut expected: Vec<&str> = skipped
         .iter()

@@ -11,6 +11,7 @@ use pipeline_tests::{
     checks::{everything_is_accounted_for, no_sequence_has_a_gap},
     model::{History, shuffled_with_duplicates},
     pipeline::Told,
+    raw::{self, Came},
     wait,
 };
 use serde_json::Value;
@@ -212,6 +213,63 @@ async fn a_replay_that_is_killed_goes_on_where_it_was_and_revises_each_event_onc
     let revisions = "SELECT max(revision) FROM events";
     assert_eq!(pipeline.store.count(revisions).await, Ok(1));
     no_sequence_has_a_gap(&pipeline).await;
+}
+
+const KITCHEN_IS_READY: &str = r#"
+[[row]]
+provider = "ordatic"
+event_type = "order-in-kitchen"
+kind = "ORDER_STATUS_CHANGED"
+status = "READY_FOR_PICKUP"
+"#;
+
+/// Ordatic sends neither id nor time: the same words half an hour later are another event, with an
+/// id of its own. A replay must find both again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_equals_an_earlier_one_is_revised_under_the_id_that_it_was_given() {
+    let pipeline = Pipeline::start().await;
+    let body = r#"{"eventType":"order-in-kitchen","storeId":"store-1","data":{"orderId":"OD-9"}}"#;
+    let mut came = Vec::new();
+    for seconds in [7200, 7190, 5400] {
+        came.push(Came::ordatic(&raw::ago(&pipeline, seconds).await, body));
+    }
+    raw::write(&pipeline, &came);
+    pipeline.wait_count("SELECT count() FROM events", 2).await;
+    pipeline
+        .wait_count(
+            "SELECT count() FROM set_aside WHERE reason = 'DUPLICATE'",
+            1,
+        )
+        .await;
+    let ids = "SELECT event_id FROM events ORDER BY received_at";
+    let before = pipeline.store.rows(ids).await.unwrap();
+    let same = found(&pipeline.waybill("replay --since 3h --dry-run --json", &[]));
+    assert_eq!(
+        (&same["unchanged"], &same["duplicates"]),
+        (&2.into(), &1.into()),
+        "{same}"
+    );
+
+    let path = pipeline.folder().join("mapping.toml");
+    std::fs::write(&path, KITCHEN_IS_READY).unwrap();
+    let path = path.display().to_string();
+    let mapping = [("WAYBILL__MAPPING__PATH", path.as_str())];
+    let done = found(&pipeline.waybill("replay --since 3h --json", &mapping));
+    assert_eq!(
+        (&done["revised"], &done["duplicates"]),
+        (&2.into(), &1.into()),
+        "{done}"
+    );
+    let revised = "SELECT count() FROM events WHERE status = 'READY_FOR_PICKUP' AND revision = 1";
+    pipeline.wait_count(revised, 2).await;
+    assert_eq!(pipeline.store.rows(ids).await.unwrap(), before);
+    everything_is_accounted_for(&pipeline, 3).await;
+    let again = found(&pipeline.waybill("replay --since 3h --dry-run --json", &mapping));
+    assert_eq!(
+        (&again["revised"], &again["gained"]),
+        (&0.into(), &0.into()),
+        "{again}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,17 @@
 //! Webhooks that were set aside because of a secret that we had wrong, and come back once it is right.
 
 use pipeline_tests::{
-    Pipeline,
+    Pipeline, Webhook,
     carriers::Carrier,
-    model::History,
+    model::{History, START},
     pipeline::{API_KEY, SECRET, TOKEN},
+    raw::{self, Came},
 };
 
 const NEW_SECRET: &str = "sk_that_the_carrier_had_all_along";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
-    let pipeline = Pipeline::start().await;
+/// Four webhooks signed with a secret that we don't know, and one of nobody.
+async fn refused(pipeline: &Pipeline) -> (Vec<String>, String) {
     let history = History::delivered(1);
     let mut receipts = Vec::new();
     for webhook in &history.webhooks {
@@ -21,12 +21,19 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
         receipts.push(answer["receipt_id"].as_str().unwrap().to_owned());
     }
     let (_, answer) = pipeline.post_bytes(TOKEN, b"not json".to_vec()).await;
-    let hopeless = answer["receipt_id"].as_str().unwrap();
+    let hopeless = answer["receipt_id"].as_str().unwrap().to_owned();
     for view in ["set_aside", "receipts"] {
         pipeline
             .wait_count(&format!("SELECT count() FROM {view}"), 5)
             .await;
     }
+    (receipts, hopeless)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
+    let pipeline = Pipeline::start().await;
+    let (receipts, hopeless) = refused(&pipeline).await;
 
     let listed = pipeline
         .waybill("set-aside list --reason signature_failed --json", &[])
@@ -57,9 +64,8 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
         .waybill("set-aside replay --tenant acme --since 1h --json", &[])
         .json(1);
     assert_eq!(done["replayed"].as_array().unwrap().len(), 4);
-    assert!(done["left"].to_string().contains(hopeless), "{done}");
+    assert!(done["left"].to_string().contains(&hopeless), "{done}");
 
-    let store = &pipeline.store;
     pipeline
         .wait_count("SELECT count() FROM events WHERE replay_id IS NOT NULL", 4)
         .await;
@@ -82,12 +88,7 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
         )
         .await;
     pipeline.wait_count("SELECT count() FROM receipts", 5).await;
-    let sums = "SELECT sum(received) AS received, sum(in_events) AS in_events, sum(set_aside) AS \
-        set_aside, sum(duplicates) AS duplicates FROM completeness";
-    let sums = store.rows(sums).await.unwrap().remove(0);
-    let expected =
-        serde_json::json!({"received": 5, "in_events": 4, "set_aside": 1, "duplicates": 0});
-    assert_eq!(sums, expected);
+    it_is_counted_once(&pipeline).await;
 
     // nothing is left to do, for this command or for a replay of everything
     let again = pipeline
@@ -102,6 +103,15 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
         (&0.into(), &0.into()),
         "{replayed}"
     );
+}
+
+async fn it_is_counted_once(pipeline: &Pipeline) {
+    let sums = "SELECT sum(received) AS received, sum(in_events) AS in_events, sum(set_aside) AS \
+        set_aside, sum(duplicates) AS duplicates FROM completeness";
+    let sums = pipeline.store.rows(sums).await.unwrap().remove(0);
+    let expected =
+        serde_json::json!({"received": 5, "in_events": 4, "set_aside": 1, "duplicates": 0});
+    assert_eq!(sums, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,4 +133,38 @@ async fn a_duplicate_is_final_and_an_unknown_receipt_is_wrong_use() {
         pipeline.waybill("set-aside show no-such-receipt", &[]).code,
         Some(2)
     );
+}
+
+/// An amount without a currency, of an endpoint that had none then and has one now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_endpoint_lacked_is_taken_from_todays_tenants_file() {
+    let pipeline = Pipeline::start().await;
+    let data = serde_json::json!({
+        "order": {"orderId": "61000001", "price": {"totalPrice": "120"}},
+        "updatedAt": "2022-04-21T22:22.00Z",
+    });
+    let webhook = Webhook::new("ORDER_AMOUNT_CHANGED", START, &data);
+    let came = Came {
+        currency: None,
+        ..Came::lalamove(&raw::ago(&pipeline, 600).await, &webhook)
+    };
+    raw::write(&pipeline, &[came]);
+    pipeline
+        .wait_count(
+            "SELECT count() FROM set_aside WHERE reason = 'MISSING_FIELD'",
+            1,
+        )
+        .await;
+    pipeline.wait_count("SELECT count() FROM receipts", 1).await;
+    let done = pipeline.waybill("set-aside replay --json", &[]).json(0);
+    assert_eq!(done["replayed"].as_array().unwrap().len(), 1, "{done}");
+    let priced = "SELECT count() FROM events WHERE price_amount = 120 AND price_currency = 'HKD'";
+    pipeline.wait_count(priced, 1).await;
+    pipeline
+        .wait_count(
+            "SELECT count() FROM set_aside WHERE resolved_at IS NOT NULL",
+            1,
+        )
+        .await;
+    pipeline.wait_count("SELECT count() FROM receipts", 1).await;
 }
