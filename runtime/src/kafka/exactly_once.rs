@@ -76,6 +76,9 @@ pub enum Failure {
     /// Temporary: abort, rewind, wait, come again.
     #[error("{0}")]
     Retry(String),
+    /// The stage can't trust its state any more: abort, and load positions and state anew.
+    #[error("{0}")]
+    Reload(String),
     /// We are wrong or misconfigured: end the process.
     #[error(transparent)]
     Stop(anyhow::Error),
@@ -123,6 +126,15 @@ pub trait Stage {
     fn before_commit(&mut self, _out: &mut Outgoing) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// A topic of which the stage wants to be told by [`Stage::written`].
+    fn watched_topic(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// The last record that the transaction wrote to a partition of the watched topic has this
+    /// offset. Comes before [`Stage::committed`], and not at all where the broker did not say it.
+    fn written(&mut self, _partition: i32, _offset: i64) {}
 
     /// The transaction is in the log: merge the overlay.
     fn committed(&mut self) {}
@@ -187,6 +199,14 @@ pub(crate) trait Log {
 
     /// Queues one record of the open transaction.
     fn send(&mut self, output: &Output) -> Result<(), LogError>;
+
+    /// From now on [`Log::written`] tells of this topic.
+    fn watch(&mut self, _topic: Arc<str>) {}
+
+    /// The last offset in each partition of the watched topic that the last commit wrote.
+    fn written(&self) -> Vec<(i32, i64)> {
+        Vec::new()
+    }
 
     /// Waits until all is delivered, adds the positions, commits.
     fn commit(&mut self, positions: &Positions) -> Result<(), LogError>;

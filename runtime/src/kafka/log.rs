@@ -294,6 +294,14 @@ impl Log for KafkaLog {
         self.producer.send(output)
     }
 
+    fn watch(&mut self, topic: Arc<str>) {
+        self.producer.watch(topic);
+    }
+
+    fn written(&self) -> Vec<(i32, i64)> {
+        self.producer.written()
+    }
+
     fn commit(&mut self, positions: &Positions) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
         for ((topic, partition), offset) in positions {

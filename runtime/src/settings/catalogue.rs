@@ -92,7 +92,10 @@ pub const GROUPS: &[Group] = &[
             "hold_ms",
             "hold_ms_by_provider",
             "retain_hours",
+            "abandon_hours",
             "waiting_max",
+            "waiting_tenant_max",
+            "waiting_all_max",
         ],
     },
     Group {

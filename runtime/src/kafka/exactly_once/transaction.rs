@@ -68,6 +68,7 @@ impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Retry(why) => Self::Abort(why),
+            Failure::Reload(why) => Self::Renew(why),
             Failure::Stop(error) => Self::Stop(error),
         }
     }

@@ -95,6 +95,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     }
 
     pub(super) fn run(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        if let Some(topic) = self.stage.watched_topic() {
+            self.log.watch(topic);
+        }
         while !shutdown.is_requested() {
             if let Err(trouble) = self.turn() {
                 self.recover(trouble, shutdown)?;
@@ -229,6 +232,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             .records
             .inc_by(u64::try_from(open.records).unwrap_or(0));
         self.open = None;
+        for (partition, offset) in self.log.written() {
+            self.stage.written(partition, offset);
+        }
         self.stage.committed();
         self.backoff.reset();
         Ok(())

@@ -2,8 +2,9 @@
 //! knows what happened, or going on would be wrong.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -13,7 +14,7 @@ use rdkafka::{
     ClientContext, TopicPartitionList,
     consumer::ConsumerGroupMetadata,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{Header, OwnedHeaders},
+    message::{BorrowedMessage, Header, Message, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
     util::Timeout,
 };
@@ -29,6 +30,22 @@ use crate::{
 #[derive(Debug, Default)]
 struct Deliveries {
     failed: AtomicU64,
+    /// The topic whose offsets are wanted, and the last one in each of its partitions since the
+    /// transaction began; none where one of them was not told.
+    watched: Option<Arc<str>>,
+    written: Mutex<BTreeMap<i32, Option<i64>>>,
+}
+
+impl Deliveries {
+    fn delivered(&self, message: &BorrowedMessage<'_>) {
+        if self.watched.as_deref() != Some(message.topic()) {
+            return;
+        }
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = Some(message.offset()).filter(|offset| *offset >= 0);
+        let last = written.entry(message.partition()).or_insert(offset);
+        *last = last.zip(offset).map(|(last, offset)| last.max(offset));
+    }
 }
 
 struct Context(Arc<Deliveries>);
@@ -39,8 +56,11 @@ impl ProducerContext for Context {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
-        if result.is_err() {
-            self.0.failed.fetch_add(1, Ordering::AcqRel);
+        match result {
+            Ok(message) => self.0.delivered(message),
+            Err(_) => {
+                self.0.failed.fetch_add(1, Ordering::AcqRel);
+            }
         }
     }
 }
@@ -50,6 +70,7 @@ pub(super) struct Transactions {
     id: String,
     producer: Option<BaseProducer<Context>>,
     deliveries: Arc<Deliveries>,
+    watched: Option<Arc<str>>,
     watchdog: Watchdog,
 }
 
@@ -60,8 +81,25 @@ impl Transactions {
             id: id.to_owned(),
             producer: None,
             deliveries: Arc::default(),
+            watched: None,
             watchdog: Watchdog::start()?,
         })
+    }
+
+    /// Tells the offsets of this topic from the next producer on; there is none before the first
+    /// transaction.
+    pub(super) fn watch(&mut self, topic: Arc<str>) {
+        self.watched = Some(topic);
+    }
+
+    /// The last offset in each partition of the watched topic since the transaction began.
+    pub(super) fn written(&self) -> Vec<(i32, i64)> {
+        let written = &self.deliveries.written;
+        let written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = written.iter();
+        known
+            .filter_map(|(partition, last)| Some((*partition, (*last)?)))
+            .collect()
     }
 
     fn producer(&self) -> Result<&BaseProducer<Context>, LogError> {
@@ -73,7 +111,10 @@ impl Transactions {
     /// A new producer with the same id: its init ends whatever an earlier one left open.
     pub(super) fn renew(&mut self) -> Result<(), LogError> {
         self.producer = None;
-        self.deliveries = Arc::default();
+        self.deliveries = Arc::new(Deliveries {
+            watched: self.watched.clone(),
+            ..Deliveries::default()
+        });
         let config = transactional_config(&self.settings, &self.id);
         let producer: BaseProducer<Context> = config
             .create_with_context(Context(self.deliveries.clone()))
@@ -91,6 +132,8 @@ impl Transactions {
             self.renew()?;
         }
         self.deliveries.failed.store(0, Ordering::Release);
+        let written = self.deliveries.written.lock();
+        written.unwrap_or_else(PoisonError::into_inner).clear();
         self.producer()?
             .begin_transaction()
             .map_err(|error| class("begin", &error))
