@@ -3,7 +3,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo up bench bench-pure bench-ingest chaos golden ci clean
+.PHONY: help build check test sim demo up bench bench-pure bench-ingest chaos golden ci clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,10 @@ check: ## format and lints, warnings are errors
 
 test: build ## every tier: unit, property, golden, simulation, and the pipeline on real parts
 	$(CARGO) test --workspace
+
+sim: ## the enricher under crashes and rebalances, by seed; SEED=7 runs one, SEEDS=100000 so many
+	$(if $(SEED),WAYBILL_SIM_SEED=$(SEED)) $(if $(SEEDS),WAYBILL_SIM_SEEDS=$(SEEDS)) \
+	$(CARGO) test -p enricher --lib simulation
 
 demo: build ## the documented webhooks through the real pipeline; prints the tables and stays up
 	$(CARGO) run --quiet -p waybill -- demo $(ARGS)

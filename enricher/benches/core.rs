@@ -11,12 +11,13 @@ use std::{collections::HashMap, hint::black_box, sync::Arc};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use enricher::{
+    codec::CodecError,
     effects::Effects,
     partition::{Appended, Partition, Rules},
     reorder::Holds,
     store::Store,
 };
-use schemas::{DeliveryEvent, EventId, OrderId, avro};
+use schemas::{DeliveryEvent, EventId, OrderId, avro, mapping::Mapping};
 
 const ORDERS: usize = 1_000;
 const STATUSES: [(&str, &str, &str); 4] = [
@@ -77,15 +78,19 @@ fn partition() -> Partition {
         default_ms: 5_000,
         by_provider: Vec::new(),
         waiting_max: 256,
+        waiting_tenant_max: 20_000,
+        waiting_all_max: 100_000,
     };
     let rules = Rules {
         holds,
         retain_ms: 384 * 3_600_000,
+        abandon_ms: 2_160 * 3_600_000,
+        mapping: Mapping::embedded().clone(),
     };
     Partition::new(Arc::new(rules), Store::default())
 }
 
-fn through_the_core(events: Vec<(String, DeliveryEvent)>, writing: bool) -> usize {
+fn through_the_core(events: Vec<(String, DeliveryEvent)>) -> usize {
     let (mut partition, mut effects, mut left) = (partition(), Effects::default(), 0);
     for (n, (key, event)) in events.into_iter().enumerate() {
         let appended = Appended {
@@ -98,11 +103,11 @@ fn through_the_core(events: Vec<(String, DeliveryEvent)>, writing: bool) -> usiz
         if (n + 1) % COMMIT_EVERY == 0 {
             let settled = partition.settle(|settled| {
                 black_box(&settled.snapshot);
-                let record = settled.record.filter(|_| writing);
-                Ok::<_, ()>(record.map_or(0, |record| record.encode().unwrap().len()))
+                black_box(settled.record);
+                Ok::<_, CodecError>(())
             });
             settled.unwrap();
-            partition.committed();
+            partition.committed(None);
         }
     }
     left
@@ -119,8 +124,8 @@ fn into_a_map(events: Vec<(String, DeliveryEvent)>) -> usize {
 fn core(criterion: &mut Criterion) {
     let in_order = events(false);
     let swapped = events(true);
-    assert_eq!(through_the_core(in_order.clone(), true), in_order.len());
-    assert_eq!(through_the_core(swapped.clone(), true), in_order.len());
+    assert_eq!(through_the_core(in_order.clone()), in_order.len());
+    assert_eq!(through_the_core(swapped.clone()), in_order.len());
     let mut group = criterion.benchmark_group("enricher");
     group.throughput(Throughput::Elements(in_order.len() as u64));
     let mut bench = |name: &str, events: &Vec<_>, run: &dyn Fn(Vec<_>) -> usize| {
@@ -134,13 +139,10 @@ fn core(criterion: &mut Criterion) {
     };
     bench("floor: cloned into a map", &in_order, &into_a_map);
     bench("core, in order", &in_order, &|events| {
-        through_the_core(events, false)
+        through_the_core(events)
     });
     bench("core, pairs swapped", &swapped, &|events| {
-        through_the_core(events, false)
-    });
-    bench("core and state bytes, in order", &in_order, &|events| {
-        through_the_core(events, true)
+        through_the_core(events)
     });
     group.finish();
 }

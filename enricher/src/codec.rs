@@ -3,9 +3,10 @@
 //! A version byte, then MessagePack with named fields: a field may be added (with a default) and
 //! older records still read. The version rises only with a change that cannot be read so.
 
-use serde::{Serialize, de::DeserializeOwned};
+use schemas::ReceiptId;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{account::AccountState, lineage::Link, order::OrderState};
+use crate::{account::AccountState, lineage::Link, order::OrderState, shelf::Waits};
 
 const VERSION: u8 = 1;
 const ORDER: u8 = b'o';
@@ -59,6 +60,66 @@ impl Record {
             [VERSION, ACCOUNT, rest @ ..] => Ok(Self::Account(read(rest)?)),
             _ => Err(CodecError::Version),
         }
+    }
+}
+
+/// What a record says of when to look at it: read without building it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    pub touched_ms: i64,
+    pub waits: Option<Waits>,
+}
+
+#[derive(Deserialize)]
+struct Times {
+    #[serde(rename = "t", default)]
+    touched_ms: i64,
+    #[serde(rename = "w", default)]
+    window: Vec<Deadline>,
+}
+
+#[derive(Deserialize)]
+struct Deadline {
+    #[serde(rename = "d")]
+    deadline_ms: i64,
+}
+
+impl Glance {
+    pub fn of(bytes: &[u8]) -> Result<Self, CodecError> {
+        let [VERSION, ORDER | ACCOUNT, rest @ ..] = bytes else {
+            return Err(CodecError::Version);
+        };
+        let Times { touched_ms, window } = read(rest)?;
+        let first = window.iter().map(|waiting| waiting.deadline_ms).min();
+        Ok(Self {
+            touched_ms,
+            waits: first.map(|deadline_ms| Waits {
+                deadline_ms,
+                count: u32::try_from(window.len()).unwrap_or(u32::MAX),
+            }),
+        })
+    }
+}
+
+/// Key under which a changelog says which one it is. No order's key is like it: those have slashes.
+pub const IDENTITY_KEY: &str = "@identity";
+
+#[derive(Serialize, Deserialize)]
+struct IdentityRecord {
+    #[serde(rename = "id", with = "bytes16")]
+    id: ReceiptId,
+}
+
+/// The record under [`IDENTITY_KEY`]. To an older version it is an account that saw nothing.
+pub fn encode_identity(id: [u8; 16]) -> Result<Vec<u8>, CodecError> {
+    let id = ReceiptId::from_bytes(id);
+    write(ACCOUNT, &IdentityRecord { id })
+}
+
+pub fn decode_identity(bytes: &[u8]) -> Result<[u8; 16], CodecError> {
+    match bytes {
+        [VERSION, ACCOUNT, rest @ ..] => Ok(*read::<IdentityRecord>(rest)?.id.as_bytes()),
+        _ => Err(CodecError::Version),
     }
 }
 
@@ -174,7 +235,7 @@ mod tests {
         bench.commit();
         bench
             .partition
-            .store()
+            .store_mut()
             .order(&key("A").to_string())
             .unwrap()
             .clone()
@@ -206,6 +267,26 @@ mod tests {
     fn a_field_that_another_version_added_or_lacks_does_not_stand_in_the_way() {
         let newer: BTreeMap<&str, i64> = [("n", 7), ("later", 1)].into();
         assert_eq!(order(&write(ORDER, &newer).unwrap()).sequence(), 7);
+    }
+
+    #[test]
+    fn a_glance_tells_when_something_is_due_without_reading_the_rest() {
+        let bytes = Record::Order(Box::new(state())).encode().unwrap();
+        let glance = Glance::of(&bytes).unwrap();
+        assert_eq!(glance.touched_ms, START_MS);
+        let deadline_ms = START_MS + HOLD_MS;
+        let waits = Waits {
+            deadline_ms,
+            count: 1,
+        };
+        assert_eq!(glance.waits, Some(waits));
+    }
+
+    #[test]
+    fn an_older_version_takes_a_changelogs_identity_for_an_account() {
+        let bytes = encode_identity([7; 16]).unwrap();
+        assert_eq!(decode_identity(&bytes).unwrap(), [7; 16]);
+        assert!(matches!(Record::decode(&bytes), Ok(Record::Account(_))));
     }
 
     #[test]

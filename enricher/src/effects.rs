@@ -25,6 +25,8 @@ pub struct Effects {
     pub set_aside: Vec<(About, Why)>,
     pub outcomes: Vec<Outcome>,
     pub releases: Vec<Released>,
+    /// Ids of an account that were given up so that newer ones have room.
+    pub ids_dropped: u64,
 }
 
 impl Effects {
@@ -34,6 +36,7 @@ impl Effects {
         self.set_aside.clear();
         self.outcomes.clear();
         self.releases.clear();
+        self.ids_dropped = 0;
     }
 
     pub(crate) fn order(&mut self, ordered: OrderedEvent) {

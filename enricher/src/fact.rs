@@ -111,7 +111,8 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Fact {
-    pub fn of(event: &DeliveryEvent, content: Content, release: Release) -> Self {
+    /// `ends`: its words end an order, as [`ends_an_order`] says.
+    pub fn of(event: &DeliveryEvent, content: Content, release: Release, ends: bool) -> Self {
         Self {
             place: Place::of(event),
             receipt_id: event.receipt_id,
@@ -124,7 +125,7 @@ impl Fact {
             status: event.status,
             source: event.occurred_at_source,
             uncertainty_ms: event.occurred_at_uncertainty_ms.unwrap_or(0),
-            ends: event.status == Some(Status::Failed) && words_end_an_order(event),
+            ends,
             assurance: event.assurance,
             provider_status: event.provider_status.as_deref().map(Box::from),
             extras: Extras::of(event).map(Box::new),
@@ -160,7 +161,10 @@ impl Fact {
 }
 
 /// FAILED is final only where the mapping says so of exactly these words.
-fn words_end_an_order(event: &DeliveryEvent) -> bool {
+pub fn ends_an_order(event: &DeliveryEvent, mapping: &Mapping) -> bool {
+    if event.status != Some(Status::Failed) {
+        return false;
+    }
     let attribute = |name: &str| event.attributes.get(name).map(String::as_str);
     let words = Words {
         service: attribute("service"),
@@ -168,7 +172,7 @@ fn words_end_an_order(event: &DeliveryEvent) -> bool {
         provider_status: event.provider_status.as_deref(),
         sub_status: attribute("sub_status"),
     };
-    Mapping::embedded()
+    mapping
         .find(event.provider, words)
         .is_some_and(|meaning| meaning.is_final)
 }

@@ -9,6 +9,7 @@
 pub mod service;
 
 pub mod partition;
+pub mod shelf;
 pub mod store;
 
 pub mod effects;
@@ -33,7 +34,9 @@ pub mod settings;
 #[cfg(test)]
 mod sample;
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
 
 use runtime::{
     backoff::Backoff,
@@ -42,6 +45,7 @@ use runtime::{
 };
 use schemas::{
     avro::Record,
+    mapping::Mapping,
     registry::{Registry, RegistryError},
     topics::Topic,
 };
@@ -50,7 +54,7 @@ use tokio::runtime::Handle;
 pub use self::{metrics::Metrics, settings::Settings};
 use self::{
     partition::Rules,
-    service::{Enricher, KafkaChangelog, NoSchema, SchemaIds},
+    service::{DiskShelves, Enricher, KafkaChangelog, MemoryShelves, NoSchema, SchemaIds, Shelves},
 };
 
 const NAME: &str = "enricher";
@@ -75,20 +79,49 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         companions: vec![Topic::EnricherLinks.name(&prefix)],
         tracks_time: true,
     };
-    let changelog = KafkaChangelog {
-        kafka: settings.common.kafka.clone(),
-        topic: Topic::EnricherChangelog.name(&prefix),
-    };
-    let rules: Arc<Rules> = Arc::new(settings.window.rules());
+    let changelog = KafkaChangelog::new(
+        settings.common.kafka.clone(),
+        Topic::EnricherChangelog.name(&prefix),
+    );
+    let rules: Arc<Rules> = Arc::new(settings.window.rules(mapping(&settings.mapping.path)?));
+    let shelves = shelves(
+        &settings.state.dir,
+        &format!("{prefix}{NAME}-{}", options.instance),
+    );
     let schemas = schemas_of(registry, Handle::current());
     let mut stage = Enricher::new(&prefix, ids, rules, metrics)?
         .with_schemas(schemas)
+        .with_shelves(shelves, context.clock.clone())
         .with_changelog(Box::new(changelog));
     let worker = context.clone();
     context.tasks.spawn_thread(NAME, move || {
         exactly_once::run(&options, &mut stage, &worker)
     });
     Ok(())
+}
+
+fn mapping(path: &str) -> anyhow::Result<Mapping> {
+    if path.is_empty() {
+        return Ok(Mapping::embedded().clone());
+    }
+    let extra = fs::read_to_string(path).with_context(|| format!("mapping.path: {path}"))?;
+    Mapping::with_extra(&extra).with_context(|| format!("mapping.path: {path}"))
+}
+
+/// Instances on one machine may share `state.dir`: each has a folder of its own in it.
+fn shelves(folder: &str, own: &str) -> Box<dyn Shelves> {
+    if folder.is_empty() {
+        return Box::new(MemoryShelves);
+    }
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let own: String = own.chars().map(plain).collect();
+    Box::new(DiskShelves(Path::new(folder).join(own)))
 }
 
 fn registry(settings: &Settings) -> Result<Registry, RegistryError> {

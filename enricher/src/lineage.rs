@@ -123,7 +123,12 @@ impl Lineage {
 
     /// An event of this order says which order it continues.
     pub fn replaces_order(&mut self, own: &OrderId, claim: Claim) -> Learned {
-        self.parent(own, claim, None)
+        let learned = self.parent(own, claim, None);
+        // The event is the evidence, even if the path that leads here grew too long before it came.
+        Learned {
+            limit: learned.limit || self.is_cut,
+            ..learned
+        }
     }
 
     /// An event of this order says which order continues it.

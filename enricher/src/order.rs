@@ -53,10 +53,18 @@ pub struct OrderState {
     lineage: Lineage,
     #[serde(rename = "q", skip_serializing_if = "Runs::is_empty")]
     runs: Runs,
+    /// It was forgotten: all that is known of it is that it was there.
+    #[serde(rename = "z", skip_serializing_if = "is_false")]
+    gone: bool,
     #[serde(skip)]
     folded: Option<Folded>,
     #[serde(skip)]
     bytes: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What the first event of an order says; it never changes.
@@ -139,6 +147,31 @@ impl OrderState {
         self.bytes += bytes + NAMES_BYTES;
     }
 
+    /// What stays of an order that is forgotten. Its numbers stay too: an older version that knows no
+    /// such thing goes on counting.
+    pub(crate) fn forgotten(&self, time_ms: i64) -> Self {
+        Self {
+            sequence: self.sequence,
+            snapshots: self.snapshots,
+            touched_ms: time_ms,
+            gone: true,
+            ..Self::default()
+        }
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Nothing waits, and the carrier has said its last word as far as we know.
+    pub fn is_at_rest(&self) -> bool {
+        self.window.is_empty() && (self.gone || self.is_final())
+    }
+
+    fn is_final(&self) -> bool {
+        self.outcome().is_some_and(|outcome| outcome.is_final)
+    }
+
     /// Remembers what the first event says.
     pub(crate) fn begin(&mut self, event: &DeliveryEvent) {
         self.origin.get_or_insert_with(|| Origin {
@@ -165,8 +198,7 @@ impl OrderState {
 
     /// Nothing waits, and nothing more is expected: the order ended, or has no event at all.
     pub fn may_be_forgotten(&self) -> bool {
-        let ended = self.outcome().is_some_and(|outcome| outcome.is_final);
-        self.window.is_empty() && (ended || self.facts.is_empty())
+        self.window.is_empty() && (self.facts.is_empty() || self.is_final())
     }
 
     fn folded<T>(&self, provider: Provider, read: impl FnOnce(&Folded) -> T) -> T {
@@ -195,7 +227,12 @@ impl OrderState {
 
     /// Gives an event its place in the history.
     pub(crate) fn release(&mut self, waiting: Waiting, time_ms: i64, to: &mut Effects) {
-        let Waiting { event, content, .. } = waiting;
+        let Waiting {
+            event,
+            content,
+            ends,
+            ..
+        } = waiting;
         let span = Span::new(
             event.occurred_at,
             event.occurred_at_uncertainty_ms.unwrap_or_default(),
@@ -210,7 +247,7 @@ impl OrderState {
         let status_before = self.outcome();
         self.write(
             Arc::unwrap_or_clone(event),
-            content,
+            (content, ends),
             (release, status_before),
             (time_ms, to),
         );
@@ -220,12 +257,13 @@ impl OrderState {
     pub(crate) fn revise(
         &mut self,
         event: DeliveryEvent,
-        content: Content,
+        (content, ends): (Content, bool),
         (time_ms, to): (i64, &mut Effects),
     ) {
         if let Some(waiting) = self.window.take(event.event_id) {
+            let deadline_ms = waiting.deadline_ms;
             self.window
-                .insert(Waiting::new(event, content, waiting.deadline_ms));
+                .insert(Waiting::new(event, content, deadline_ms, ends));
             to.outcomes.push(outcome::Outcome::Repeated);
             return;
         }
@@ -243,18 +281,19 @@ impl OrderState {
             revision: known.revision.saturating_add(1),
             late: known.late,
         };
-        self.write(event, content, (release, status_before), (time_ms, to));
+        let released = (release, status_before);
+        self.write(event, (content, ends), released, (time_ms, to));
     }
 
     fn write(
         &mut self,
         event: DeliveryEvent,
-        content: Content,
+        (content, ends): (Content, bool),
         (release, status_before): (Release, Option<Outcome>),
         (time_ms, to): (i64, &mut Effects),
     ) {
         self.learn(&event, to);
-        self.insert(event.provider, Fact::of(&event, content, release));
+        self.insert(event.provider, Fact::of(&event, content, release, ends));
         let status_after = self.outcome();
         to.order(OrderedEvent {
             sequence: release.sequence,
@@ -312,7 +351,7 @@ impl OrderState {
                 .is_some_and(|extras| extras.replaces.is_some())
         };
         if limit
-            && let Some(fact) = self.facts().find(claimed)
+            && let Some(fact) = self.facts().find(claimed).or_else(|| self.facts().next())
             && let Some(origin) = &self.origin
         {
             let about = About {

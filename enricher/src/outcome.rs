@@ -34,6 +34,7 @@ impl Outcome {
             Self::Revised => "revised",
             Self::Repeated => "repeated",
             Self::SetAside(Reason::Duplicate) => "duplicate",
+            Self::SetAside(Reason::Expired) => "expired",
             Self::SetAside(_) => "set_aside",
             Self::Remarked(_) => "remarked",
         }

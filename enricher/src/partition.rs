@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use schemas::{
     DeliveryEvent, Micros, Order, OrderId, OrderKey, OrderedEvent, Reason, ids::Subject,
+    mapping::Mapping,
 };
 
 use crate::{
-    account::bucket_key,
-    codec::Record,
+    account::{AccountState, bucket_keys},
+    codec::{CodecError, Record},
     content::Content,
     effects::Effects,
+    fact::ends_an_order,
     lineage::Link,
-    order::recognise::Recognised,
+    order::{OrderState, recognise::Recognised},
     outcome::Outcome,
-    reorder::{Holds, duplicates::Sighting, release_due},
+    reorder::{Holds, duplicates::Sighting, order_window::Waiting, release_due},
+    shelf::Position,
     snapshot,
     store::{Change, Flags, Store},
 };
@@ -27,8 +30,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub holds: Holds,
-    /// How long an ended order is kept after its last event.
+    /// How long an ended order is kept after its last event, and how long it is known afterwards that
+    /// there was one.
     pub retain_ms: i64,
+    /// How long an order that never ends is kept after its last event.
+    pub abandon_ms: i64,
+    /// Which words end an order.
+    pub mapping: Mapping,
 }
 
 /// Records looked at in one step to see whether they can be forgotten: a step stays short.
@@ -37,6 +45,7 @@ const SWEEP_MAX: usize = 64;
 /// Orders whose holds end in one step; those left over are due at once in the next.
 const RELEASE_MAX: usize = 1_024;
 
+const EXPIRED: &str = "order_id: the order was kept as long as orders are, and forgotten";
 const DUPLICATE: &str = "event_id: another receipt brought the same event";
 
 /// When a record was appended, and how long it is.
@@ -52,7 +61,7 @@ pub struct Settled<'a> {
     pub key: &'a Arc<str>,
     pub snapshot: Snapshot,
     /// The state to be written; none is a tombstone.
-    pub record: Option<&'a Record>,
+    pub record: Option<&'a [u8]>,
     pub links: Vec<(OrderKey, Link)>,
 }
 
@@ -74,8 +83,8 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub fn new(rules: Arc<Rules>, mut store: Store) -> Self {
-        store.restored(rules.retain_ms);
+    /// A store with all that the changelog says.
+    pub fn new(rules: Arc<Rules>, store: Store) -> Self {
         Self {
             store,
             rules,
@@ -86,6 +95,15 @@ impl Partition {
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether an order or account of this name was there before.
+    pub fn knows(&mut self, key: &str) -> bool {
+        self.store.record(key).is_some()
+    }
+
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
     }
 
     /// A record of canonical.
@@ -107,7 +125,14 @@ impl Partition {
         to: &mut Effects,
     ) {
         let mut event = event;
+        let holds = &self.rules.holds;
+        let waiting = self.store.waiting();
+        let crowd = holds.crowd(waiting.of_tenant(key), waiting.in_all());
         let state = self.store.order(key);
+        if state.is_some_and(OrderState::is_gone) {
+            return to.refuse(&event, Reason::Expired, EXPIRED.into());
+        }
+        let ends = ends_an_order(&event, &self.rules.mapping);
         let known = state.map(|state| state.recognise(&mut event));
         let Recognised {
             sighting,
@@ -131,12 +156,16 @@ impl Partition {
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                 state.grow(appended.bytes);
                 state.note_run(run);
-                let waiting = rules.holds.waiting(event, content, appended.at_ms);
+                let deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
+                let waiting = Waiting::new(event, content, deadline_ms, ends);
                 rules.holds.admit(state, waiting, time_ms, to);
+                if let Some(cause) = crowd {
+                    rules.holds.release_all(state, cause, time_ms, to);
+                }
             }),
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
-                    state.revise(event, content, (time_ms, to));
+                    state.revise(event, (content, ends), (time_ms, to));
                     rules.holds.settle(state, time_ms, to);
                 });
             }
@@ -149,7 +178,7 @@ impl Partition {
         key: &str,
         appended_ms: i64,
         to: &mut Effects,
-        change: impl FnOnce(&mut crate::order::OrderState, &Rules, i64, &mut Effects),
+        change: impl FnOnce(&mut OrderState, &Rules, i64, &mut Effects),
     ) {
         let (rules, time_ms) = (&self.rules, self.time_ms);
         let expires_ms = appended_ms.saturating_add(rules.retain_ms);
@@ -170,7 +199,13 @@ impl Partition {
         appended: Appended,
         to: &mut Effects,
     ) {
-        let bucket = bucket_key(key, event.event_id);
+        let [today, older] = bucket_keys(key, event.event_id);
+        let knows = |state: &AccountState| state.knows(event.event_id);
+        let bucket = if self.store.account(&older).is_some_and(knows) {
+            older
+        } else {
+            today
+        };
         let content = Content::of(&event);
         let state = self.store.account(&bucket);
         let sighting = state.map_or(Sighting::New, |state| state.sighting(&event, content));
@@ -186,7 +221,7 @@ impl Partition {
             if sighting == Sighting::Revision {
                 revision = state.revise(&event, content);
             } else {
-                state.remember(&event, content);
+                to.ids_dropped += u64::from(state.remember(&event, content));
             }
         });
         to.key = Some(Arc::from(key));
@@ -209,9 +244,14 @@ impl Partition {
         let Subject::Order(own) = &key.subject else {
             return;
         };
+        let text = key.to_string();
+        // Whoever is forgotten takes no part in a chain any more.
+        if self.store.order(&text).is_some_and(OrderState::is_gone) {
+            return;
+        }
         let expires_ms = appended.at_ms.saturating_add(self.rules.retain_ms);
         self.store
-            .change_order(&key.to_string(), expires_ms, |_, state, flags| {
+            .change_order(&text, expires_ms, |_, state, flags| {
                 state.touch(appended.at_ms);
                 let changed = state.link((key, own), link, to);
                 flags.changed(changed);
@@ -225,7 +265,7 @@ impl Partition {
 
     fn pass_time(&mut self, time_ms: i64, to: &mut Effects) {
         for _ in 0..RELEASE_MAX {
-            let Some((deadline_ms, key)) = self.store.first_deadline() else {
+            let Some((deadline_ms, key)) = self.store.waiting().first() else {
                 break;
             };
             if deadline_ms > time_ms {
@@ -247,70 +287,49 @@ impl Partition {
         }
     }
 
-    /// Looks at one record whose hour has come; says whether there was one.
-    fn sweep(&mut self, time_ms: i64) -> bool {
-        let Some((_, key)) = self.store.first_expiry().filter(|(at, _)| *at <= time_ms) else {
-            return false;
-        };
-        let retain_ms = self.rules.retain_ms;
-        let (touched_ms, is_over) = match self.store.record(key) {
-            Some(Record::Order(state)) => (state.touched_ms(), state.may_be_forgotten()),
-            Some(Record::Account(state)) => (state.touched_ms, true),
-            None => (i64::MIN, true),
-        };
-        let expires_ms = touched_ms.saturating_add(retain_ms);
-        if expires_ms > time_ms {
-            self.store.postpone(expires_ms);
-        } else if is_over {
-            self.store.forget_first();
-        } else {
-            self.store.postpone(time_ms.saturating_add(retain_ms));
-        }
-        true
-    }
-
     /// When time is next wanted to pass.
     pub fn deadline_ms(&self) -> Option<i64> {
-        let hold = self.store.first_deadline().map(|(at, _)| at);
-        let expiry = self.store.first_expiry().map(|(at, _)| at);
-        hold.into_iter().chain(expiry).min()
+        let hold = self.store.waiting().first().map(|(at, _)| at);
+        let turn = self.store.first_turn().map(|(at, _)| at);
+        hold.into_iter().chain(turn).min()
     }
 
-    /// Hands out what must be written before the commit: each key once. `write` returns how many
-    /// bytes a state takes.
+    /// Hands out what must be written before the commit: each key once.
     ///
     /// # Errors
-    /// Those of `write`.
-    pub fn settle<E>(
+    /// Those of `write`, and of the state's own encoding.
+    pub fn settle<E: From<CodecError>>(
         &mut self,
-        mut write: impl FnMut(Settled<'_>) -> Result<usize, E>,
+        mut write: impl FnMut(Settled<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.store.try_each_change(|key, change| {
             if !change.state {
                 return Ok(());
             }
             let (snapshot, links) = settled(key, change);
-            let record = change.record.as_ref();
-            let bytes = write(Settled {
+            let bytes = change.record.as_ref().map(Record::encode).transpose()?;
+            if let (Some(Record::Order(state)), Some(bytes)) = (&mut change.record, &bytes) {
+                state.weighs(bytes.len());
+            }
+            write(Settled {
                 key,
                 snapshot,
-                record,
+                record: bytes.as_deref(),
                 links,
             })?;
-            if let Some(Record::Order(state)) = &mut change.record {
-                state.weighs(bytes);
-            }
+            change.bytes = bytes;
             Ok(())
         })
     }
 
-    pub fn committed(&mut self) {
-        self.store.committed();
+    /// The transaction is in the log, the changelog up to `position`.
+    pub fn committed(&mut self, position: Option<Position>) {
+        self.store.committed(position);
         self.committed_time_ms = self.time_ms;
     }
 
     pub fn discarded(&mut self) {
-        self.store.discarded(self.rules.retain_ms);
+        self.store.discarded();
         self.time_ms = self.committed_time_ms;
     }
 }
@@ -326,10 +345,17 @@ impl Flags {
 fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Link)>) {
     let state = match &mut change.record {
         Some(Record::Order(state)) => state,
-        Some(Record::Account(_)) => return (Snapshot::Unchanged, Vec::new()),
-        None if change.snapshot => return (Snapshot::Forgotten, Vec::new()),
-        None => return (Snapshot::Unchanged, Vec::new()),
+        Some(Record::Account(_)) | None => return (Snapshot::Unchanged, Vec::new()),
     };
+    if state.is_gone() && change.snapshot {
+        let was_told = state.snapshots() > 0;
+        let snapshot = if was_told {
+            Snapshot::Forgotten
+        } else {
+            Snapshot::Unchanged
+        };
+        return (snapshot, Vec::new());
+    }
     let Ok(parsed) = key.parse::<OrderKey>() else {
         return (Snapshot::Unchanged, Vec::new());
     };
@@ -358,6 +384,8 @@ fn links(untold: Vec<(OrderId, Link)>, own: &OrderKey) -> Vec<(OrderKey, Link)> 
         .map(|(order_id, link)| (key(order_id), link))
         .collect()
 }
+
+mod keeping;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,6 @@ use order_window::Waiting;
 use release::{Cause, leaves_at_once};
 
 use crate::{
-    content::Content,
     effects::{Effects, Released},
     order::OrderState,
 };
@@ -26,7 +25,12 @@ use crate::{
 pub struct Holds {
     pub default_ms: i64,
     pub by_provider: Vec<(Provider, i64)>,
+    /// Events of one order that wait.
     pub waiting_max: usize,
+    /// Events of one tenant that wait in one partition.
+    pub waiting_tenant_max: usize,
+    /// Events that wait in one partition.
+    pub waiting_all_max: usize,
 }
 
 impl Holds {
@@ -41,10 +45,33 @@ impl Holds {
         own.map_or(self.default_ms, |(_, hold_ms)| *hold_ms)
     }
 
-    /// A new event with the end of its hold, which runs from its append time.
-    pub fn waiting(&self, event: DeliveryEvent, content: Content, appended_ms: i64) -> Waiting {
-        let deadline_ms = appended_ms.saturating_add(self.hold_ms(&event));
-        Waiting::new(event, content, deadline_ms)
+    /// When the hold of an event ends, which runs from its append time.
+    pub fn deadline_ms(&self, event: &DeliveryEvent, appended_ms: i64) -> i64 {
+        appended_ms.saturating_add(self.hold_ms(event))
+    }
+
+    /// Whether so many wait already, of a tenant or of all, that one more must not.
+    pub fn crowd(&self, of_tenant: usize, in_all: usize) -> Option<Cause> {
+        if of_tenant >= self.waiting_tenant_max {
+            Some(Cause::TenantFull)
+        } else if in_all >= self.waiting_all_max {
+            Some(Cause::AllFull)
+        } else {
+            None
+        }
+    }
+
+    /// Lets all of an order go, in its order.
+    pub fn release_all(
+        &self,
+        state: &mut OrderState,
+        cause: Cause,
+        time_ms: i64,
+        to: &mut Effects,
+    ) {
+        while !state.window().is_empty() {
+            release_first(state, time_ms, cause, to);
+        }
     }
 
     /// Takes a new event in and releases what may leave. `time_ms` is the partition's time.

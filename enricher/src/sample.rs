@@ -8,6 +8,7 @@ use schemas::{
 };
 
 use crate::{
+    codec::CodecError,
     effects::Effects,
     partition::{Appended, Partition, Rules, Snapshot},
     reorder::Holds,
@@ -176,10 +177,14 @@ pub(crate) fn rules() -> Arc<Rules> {
         default_ms: HOLD_MS,
         by_provider: Vec::new(),
         waiting_max: 8,
+        waiting_tenant_max: 1_000,
+        waiting_all_max: 1_000,
     };
     Arc::new(Rules {
         holds,
         retain_ms: 24 * 3_600_000,
+        abandon_ms: 72 * 3_600_000,
+        mapping: schemas::mapping::Mapping::embedded().clone(),
     })
 }
 
@@ -243,14 +248,10 @@ impl Bench {
                 if let Snapshot::Is(order) = settled.snapshot {
                     orders.push(*order);
                 }
-                Ok::<_, ()>(
-                    settled
-                        .record
-                        .map_or(0, |record| record.encode().unwrap().len()),
-                )
+                Ok::<_, CodecError>(())
             })
             .unwrap();
-        self.partition.committed();
+        self.partition.committed(None);
         orders
     }
 }

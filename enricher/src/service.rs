@@ -1,11 +1,19 @@
 //! The flow: decode, decide, encode, settle. Kafka's part is `runtime::kafka::exactly_once`.
 
 mod changelog;
+mod loading;
 mod output;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Stage};
+use runtime::{
+    clock::{SharedClock, SystemClock},
+    kafka::exactly_once::{Failure, Incoming, Outgoing, Stage},
+};
 use schemas::{
     DeliveryEvent, Micros, OrderKey, Reason,
     avro::{AvroError, Decoder},
@@ -13,10 +21,14 @@ use schemas::{
     topics::Topic,
 };
 
-use self::output::Outputs;
 pub use self::{
-    changelog::{Changelog, KafkaChangelog, MemoryChangelog},
+    changelog::{Changelog, Each, KafkaChangelog, LogRecord, MemoryChangelog},
+    loading::{DiskShelves, MemoryShelves, Shelves},
     output::SchemaIds,
+};
+use self::{
+    loading::{Loaded, Owned, Sources},
+    output::Outputs,
 };
 use crate::{
     codec::decode_link,
@@ -24,7 +36,6 @@ use crate::{
     metrics::{Metrics, Pending},
     outcome::Outcome,
     partition::{Appended, Partition, Rules},
-    store::Store,
 };
 
 /// Why a schema id has no text.
@@ -50,15 +61,23 @@ pub struct Enricher {
     canonical: Arc<str>,
     links: String,
     rules: Arc<Rules>,
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<i32, Owned>,
+    /// Whose shelves turned out to be wrong.
+    distrusted: BTreeSet<i32>,
     decoder: Decoder,
     schemas: Schemas,
     changelog: Box<dyn Changelog>,
+    shelves: Box<dyn Shelves>,
+    clock: SharedClock,
     outputs: Outputs,
     effects: Effects,
     metrics: Metrics,
     pending: Pending,
+    /// When the size of the state was looked at last.
+    sized: Option<Instant>,
 }
+
+const SIZE_EVERY: Duration = Duration::from_secs(2);
 
 impl Enricher {
     /// A stage of the topics under `prefix`; it knows no schema and has an empty changelog.
@@ -76,13 +95,17 @@ impl Enricher {
             links: Topic::EnricherLinks.name(prefix),
             rules,
             partitions: BTreeMap::new(),
+            distrusted: BTreeSet::new(),
             decoder: Decoder::new(),
             schemas: Box::new(|_| Err(NoSchema::Unknown)),
             changelog: Box::new(MemoryChangelog::default()),
+            shelves: Box::new(MemoryShelves),
+            clock: Arc::new(SystemClock),
             outputs: Outputs::new(prefix, ids)?,
             effects: Effects::default(),
             metrics,
             pending: Pending::default(),
+            sized: None,
         })
     }
 
@@ -100,13 +123,50 @@ impl Enricher {
         self
     }
 
-    fn load(&mut self, partition: i32) -> Result<Partition, Failure> {
-        let mut store = Store::default();
-        self.changelog
-            .read(partition, &mut |key, record| store.restore(key, record))?;
-        self.metrics.restored(store.len());
-        tracing::info!(partition, records = store.len(), "state restored");
-        Ok(Partition::new(Arc::clone(&self.rules), store))
+    /// Where the committed state lies, and the clock that says how old it is. No decision about an
+    /// order hangs on that clock.
+    #[must_use]
+    pub fn with_shelves(mut self, shelves: Box<dyn Shelves>, clock: SharedClock) -> Self {
+        self.shelves = shelves;
+        self.clock = clock;
+        self
+    }
+
+    fn load(&mut self, partition: i32) -> Result<Owned, Failure> {
+        let mut sources = Sources {
+            changelog: self.changelog.as_mut(),
+            shelves: self.shelves.as_mut(),
+            now_ms: self.clock.now_ms(),
+        };
+        let distrusted = self.distrusted.contains(&partition);
+        let loaded = sources.load(partition, &self.rules, distrusted)?;
+        self.distrusted.remove(&partition);
+        let Loaded {
+            owned,
+            records,
+            from_shelf,
+        } = loaded;
+        self.metrics.restored(records);
+        let kept = owned.partition.store().shelf().len();
+        tracing::info!(partition, records, kept, from_shelf, "state restored");
+        Ok(owned)
+    }
+
+    /// What was read of a damaged shelf must not leave.
+    fn check(&mut self, number: i32) -> Result<(), Failure> {
+        let Some(owned) = self.partitions.get(&number) else {
+            return Ok(());
+        };
+        let Some(fault) = owned.partition.store().fault() else {
+            return Ok(());
+        };
+        tracing::warn!(
+            partition = number,
+            error = fault as &dyn std::error::Error,
+            "local state is damaged"
+        );
+        self.distrusted.insert(number);
+        Err(Failure::Reload("local state is damaged".into()))
     }
 
     /// The event of a canonical record, or why it is none.
@@ -142,11 +202,11 @@ impl Enricher {
             Err(why) => return self.undecodable(record, format!("value: {why}")),
         };
         let partition = own(&mut self.partitions, record.partition)?;
-        if partition.store().record(key).is_none() && key.parse() != Ok(event.key()) {
+        if !partition.knows(key) && key.parse() != Ok(event.key()) {
             return self.undecodable(record, "key: does not name the event's order".into());
         }
         partition.event(key, event, appended(record, value), &mut self.effects);
-        Ok(())
+        self.check(record.partition)
     }
 
     fn link(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
@@ -161,7 +221,7 @@ impl Enricher {
         };
         let partition = own(&mut self.partitions, record.partition)?;
         partition.link(&key, link, appended(record, value), &mut self.effects);
-        Ok(())
+        self.check(record.partition)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "it ends functions that may fail")]
@@ -171,6 +231,32 @@ impl Enricher {
         self.effects.outcomes.push(Outcome::SetAside(reason));
         self.effects.set_aside.push((about, Why { reason, detail }));
         Ok(())
+    }
+
+    /// Writes what the transaction leaves of a partition.
+    fn settle(&mut self, number: i32, out: &mut Outgoing) -> Result<(), Failure> {
+        let Some(owned) = self.partitions.get_mut(&number) else {
+            return Ok(());
+        };
+        let (outputs, mut written) = (&self.outputs, false);
+        let settled = owned.partition.settle(|settled| {
+            written = true;
+            outputs.settled(number, settled, out)
+        });
+        settled.map_err(Failure::from)?;
+        if written && let Some(id) = owned.wanted_identity(self.clock.now_micros(), number) {
+            out.send(outputs.identity(number, id)?);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        let partitions = || self.partitions.values().map(|owned| &owned.partition);
+        self.metrics.state(partitions());
+        if self.sized.is_none_or(|at| at.elapsed() > SIZE_EVERY) {
+            self.sized = Some(Instant::now());
+            self.metrics.size(partitions());
+        }
     }
 
     /// Writes what a step wants written.
@@ -192,9 +278,10 @@ impl Enricher {
     }
 }
 
-fn own(partitions: &mut BTreeMap<i32, Partition>, number: i32) -> Result<&mut Partition, Failure> {
+fn own(partitions: &mut BTreeMap<i32, Owned>, number: i32) -> Result<&mut Partition, Failure> {
     let not_ours = || Failure::Stop(anyhow::anyhow!("partition {number} is not assigned"));
-    partitions.get_mut(&number).ok_or_else(not_ours)
+    let owned = partitions.get_mut(&number).ok_or_else(not_ours)?;
+    Ok(&mut owned.partition)
 }
 
 fn appended(record: &Incoming<'_>, value: &[u8]) -> Appended {
@@ -216,11 +303,14 @@ fn source<'a>(record: &Incoming<'a>) -> Source<'a> {
 impl Stage for Enricher {
     fn assigned(&mut self, partitions: &[i32]) -> Result<(), Failure> {
         self.partitions.clear();
+        self.metrics.restoring(partitions.len());
         for number in partitions {
             let partition = self.load(*number)?;
             self.partitions.insert(*number, partition);
         }
-        self.metrics.state(self.partitions.values());
+        self.changelog.rest();
+        self.sized = None;
+        self.report();
         Ok(())
     }
 
@@ -228,7 +318,7 @@ impl Stage for Enricher {
         for number in partitions {
             self.partitions.remove(number);
         }
-        self.metrics.state(self.partitions.values());
+        self.report();
     }
 
     fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
@@ -249,6 +339,7 @@ impl Stage for Enricher {
     fn advance(&mut self, partition: i32, now_ms: i64, out: &mut Outgoing) -> Result<(), Failure> {
         self.effects.clear();
         own(&mut self.partitions, partition)?.advance(now_ms, &mut self.effects);
+        self.check(partition)?;
         let canonical = Arc::clone(&self.canonical);
         // What time released was read long ago; all that is known of its place is the partition.
         let source = Source {
@@ -261,25 +352,39 @@ impl Stage for Enricher {
     }
 
     fn deadline_ms(&self, partition: i32) -> Option<i64> {
-        self.partitions.get(&partition)?.deadline_ms()
+        self.partitions.get(&partition)?.partition.deadline_ms()
     }
 
     fn before_commit(&mut self, out: &mut Outgoing) -> Result<(), Failure> {
-        let outputs = &self.outputs;
-        for (number, partition) in &mut self.partitions {
-            partition.settle(|settled| outputs.settled(*number, settled, out))?;
+        let numbers: Vec<i32> = self.partitions.keys().copied().collect();
+        for number in numbers {
+            self.check(number)?;
+            self.settle(number, out)?;
         }
         Ok(())
     }
 
+    fn watched_topic(&self) -> Option<Arc<str>> {
+        Some(self.outputs.changelog())
+    }
+
+    fn written(&mut self, partition: i32, offset: i64) {
+        if let Some(owned) = self.partitions.get_mut(&partition) {
+            owned.written(offset);
+        }
+    }
+
     fn committed(&mut self) {
-        self.partitions.values_mut().for_each(Partition::committed);
+        let now_ms = self.clock.now_ms();
+        for owned in self.partitions.values_mut() {
+            owned.committed(now_ms);
+        }
         self.pending.commit(&self.metrics);
-        self.metrics.state(self.partitions.values());
+        self.report();
     }
 
     fn discarded(&mut self) {
-        self.partitions.values_mut().for_each(Partition::discarded);
+        self.partitions.values_mut().for_each(Owned::discarded);
         self.pending.discard();
     }
 }

@@ -1,7 +1,7 @@
 //! The enricher's settings; `settings.default.toml` is their manual.
 
 use runtime::settings::{self, Common, Problems, RegistrySettings};
-use schemas::{Provider, registry::Registry};
+use schemas::{Provider, mapping::Mapping, registry::Registry};
 use serde::Deserialize;
 
 use crate::{partition::Rules, reorder::Holds};
@@ -14,6 +14,7 @@ const HOUR_MS: u64 = 3_600_000;
 const HOLD_MS_MAX: u64 = 24 * HOUR_MS;
 const RETAIN_HOURS_MAX: u64 = 24 * 366;
 const WAITING_MAX: usize = 10_000;
+const WAITING_MANY_MAX: usize = 10_000_000;
 
 /// All groups of the enricher.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +28,15 @@ pub struct Settings {
     pub state: StateSettings,
     /// How long events wait.
     pub window: WindowSettings,
+    /// What the carriers' words mean.
+    pub mapping: MappingSettings,
+}
+
+/// What the carriers' words mean.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MappingSettings {
+    /// File of extra rows; empty means none.
+    pub path: String,
 }
 
 /// The local copy of the state.
@@ -45,13 +55,19 @@ pub struct WindowSettings {
     pub hold_ms_by_provider: String,
     /// Hours.
     pub retain_hours: u64,
+    /// Hours.
+    pub abandon_hours: u64,
     /// Most waiting events of one order.
     pub waiting_max: usize,
+    /// Most waiting events of one tenant in one partition.
+    pub waiting_tenant_max: usize,
+    /// Most waiting events in one partition.
+    pub waiting_all_max: usize,
 }
 
 impl WindowSettings {
     /// As the core wants them.
-    pub fn rules(&self) -> Rules {
+    pub fn rules(&self, mapping: Mapping) -> Rules {
         let ms = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let by_provider = self.holds().filter_map(Result::ok);
         Rules {
@@ -61,8 +77,12 @@ impl WindowSettings {
                     .map(|(provider, hold)| (provider, ms(hold)))
                     .collect(),
                 waiting_max: self.waiting_max,
+                waiting_tenant_max: self.waiting_tenant_max,
+                waiting_all_max: self.waiting_all_max,
             },
             retain_ms: ms(self.retain_hours.saturating_mul(HOUR_MS)),
+            abandon_ms: ms(self.abandon_hours.saturating_mul(HOUR_MS)),
+            mapping,
         }
     }
 
@@ -103,11 +123,27 @@ impl settings::Settings for Settings {
             let text = format!("must be from 1 to {RETAIN_HOURS_MAX}");
             problems.add("window.retain_hours", text);
         }
-        if !(1..=WAITING_MAX).contains(&window.waiting_max) {
-            problems.add(
-                "window.waiting_max",
-                format!("must be from 1 to {WAITING_MAX}"),
-            );
+        if !(window.retain_hours..=RETAIN_HOURS_MAX).contains(&window.abandon_hours) {
+            let text = format!("must be from window.retain_hours to {RETAIN_HOURS_MAX}");
+            problems.add("window.abandon_hours", text);
+        }
+        let limits = [
+            ("window.waiting_max", window.waiting_max, WAITING_MAX),
+            (
+                "window.waiting_tenant_max",
+                window.waiting_tenant_max,
+                WAITING_MANY_MAX,
+            ),
+            (
+                "window.waiting_all_max",
+                window.waiting_all_max,
+                WAITING_MANY_MAX,
+            ),
+        ];
+        for (key, value, most) in limits {
+            if !(1..=most).contains(&value) {
+                problems.add(key, format!("must be from 1 to {most}"));
+            }
         }
     }
 }
@@ -136,7 +172,7 @@ mod tests {
     #[test]
     fn a_provider_may_have_a_hold_of_its_own() {
         let settings = with(&[("HOLD_MS_BY_PROVIDER", "lalamove=250, ordatic=0")]).unwrap();
-        let rules = settings.window.rules();
+        let rules = settings.window.rules(Mapping::embedded().clone());
         assert_eq!(rules.holds.default_ms, 5_000);
         assert_eq!(
             rules.holds.by_provider,
@@ -149,9 +185,11 @@ mod tests {
         let wrong = [
             ("HOLD_MS_BY_PROVIDER", "lalamov=1,ahamove,ordatic=-1"),
             ("RETAIN_HOURS", "0"),
+            ("ABANDON_HOURS", "9000"),
             ("WAITING_MAX", "0"),
+            ("WAITING_ALL_MAX", "0"),
         ];
         let problems = with(&wrong).unwrap_err();
-        assert_eq!(problems.iter().count(), 5, "{problems}");
+        assert_eq!(problems.iter().count(), 7, "{problems}");
     }
 }

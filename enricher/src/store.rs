@@ -1,103 +1,179 @@
 //! The state of one partition: what the last commit left, and over it what the open transaction
 //! changed. Only a commit merges the two; the changelog says the same, so a restart finds it again.
+//!
+//! The shelf holds every record as bytes. Decoded are those of the open transaction and the ones used
+//! last; an order that ended is not kept among these.
 
-use std::{collections::BTreeSet, sync::Arc};
+pub mod hot;
+pub mod turns;
+pub mod waiting;
+
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::{account::AccountState, codec::Record, order::OrderState};
-
-const HOUR_MS: i64 = 3_600_000;
+use self::{hot::Hot, turns::Turns, waiting::Waiting};
+use crate::{
+    account::AccountState,
+    codec::Record,
+    order::OrderState,
+    shelf::{Batch, Damaged, Position, Shelf, Waits, full_hour_after, memory::MemoryShelf},
+};
 
 /// What the open transaction did to one key.
 #[derive(Debug, Default)]
 pub struct Change {
     /// None: forgotten.
     pub record: Option<Record>,
+    /// The record as bytes, once they were written.
+    pub bytes: Option<Vec<u8>>,
     /// The changelog must be written.
     pub state: bool,
     /// The order's snapshot must be written.
     pub snapshot: bool,
+    /// What waited before the transaction.
+    before: Option<Waits>,
 }
 
 /// All records of a partition, and when something is due with one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Store {
-    committed: FxHashMap<Arc<str>, Record>,
+    shelf: Box<dyn Shelf>,
+    hot: Hot,
     overlay: FxHashMap<Arc<str>, Change>,
     /// Keys of the overlay in the order in which they were touched.
     touched: Vec<Arc<str>>,
-    /// The earliest end of a hold of each order that has one.
-    deadlines: BTreeSet<(i64, Arc<str>)>,
-    /// When to look whether a record can be forgotten; whole hours, so that it rarely moves.
-    expiries: BTreeSet<(i64, Arc<str>)>,
+    /// The key that was looked for last and not found.
+    missed: String,
+    waiting: Waiting,
+    turns: Turns,
+    fault: Option<Damaged>,
 }
 
-fn deadline_ms(record: Option<&Record>) -> Option<i64> {
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(Box::new(MemoryShelf::default()))
+    }
+}
+
+fn waits(record: Option<&Record>) -> Option<Waits> {
     match record {
-        Some(Record::Order(state)) => state.window().deadline_ms(),
+        Some(Record::Order(state)) => state.window().waits(),
         Some(Record::Account(_)) | None => None,
     }
 }
 
-fn full_hour_after(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS)
-        .saturating_add(1)
-        .saturating_mul(HOUR_MS)
+/// Whether the next transactions probably want it again.
+fn is_wanted_again(record: &Record) -> bool {
+    match record {
+        Record::Order(state) => !state.is_at_rest(),
+        Record::Account(_) => true,
+    }
 }
 
 impl Store {
-    /// Takes over one changelog record; none is a tombstone.
-    pub fn restore(&mut self, key: &str, record: Option<Record>) {
-        match record {
-            Some(record) => self.committed.insert(Arc::from(key), record),
-            None => self.committed.remove(key),
+    /// Takes a shelf over that is filled up to the end of the changelog.
+    pub fn new(shelf: Box<dyn Shelf>) -> Self {
+        let mut store = Self {
+            shelf,
+            hot: Hot::default(),
+            overlay: FxHashMap::default(),
+            touched: Vec::new(),
+            missed: String::new(),
+            waiting: Waiting::default(),
+            turns: Turns::default(),
+            fault: None,
         };
-    }
-
-    /// Call once after the last [`Store::restore`].
-    pub fn restored(&mut self, retain_ms: i64) {
-        for (key, record) in &self.committed {
-            self.deadlines
-                .extend(deadline_ms(Some(record)).map(|at| (at, key.clone())));
-            let expiry = full_hour_after(touched_ms(record).saturating_add(retain_ms));
-            self.expiries.insert((expiry, key.clone()));
+        match store.shelf.waiting() {
+            Ok(waiting) => {
+                for (key, waits) in waiting {
+                    store.waiting.moved(&key, None, Some(waits));
+                }
+            }
+            Err(error) => store.fault = Some(error),
         }
+        store.refill();
+        store
     }
 
-    pub fn len(&self) -> usize {
-        self.committed.len()
+    pub fn shelf(&self) -> &dyn Shelf {
+        self.shelf.as_ref()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.committed.is_empty()
+    /// Records that lie decoded in memory.
+    pub fn hot(&self) -> usize {
+        self.hot.len() + self.overlay.len()
     }
 
-    /// Orders in which something waits.
-    pub fn held(&self) -> usize {
-        self.deadlines.len()
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Why nothing that was read since can be trusted; the transaction must be given up.
+    pub fn fault(&self) -> Option<&Damaged> {
+        self.fault.as_ref()
     }
 
     /// The record as the open transaction sees it.
-    pub fn record(&self, key: &str) -> Option<&Record> {
-        match self.overlay.get(key) {
-            Some(change) => change.record.as_ref(),
-            None => self.committed.get(key),
+    pub fn record(&mut self, key: &str) -> Option<&Record> {
+        if self.overlay.contains_key(key) {
+            return self.overlay.get(key)?.record.as_ref();
         }
+        if !self.hot.contains(key) {
+            let record = self.fetch(key)?;
+            self.hot.put(Arc::from(key), record);
+        }
+        self.hot.get(key)
     }
 
-    pub fn order(&self, key: &str) -> Option<&OrderState> {
+    fn fetch(&mut self, key: &str) -> Option<Record> {
+        if self.missed == key {
+            return None;
+        }
+        match self.shelf.get(key) {
+            Ok(Some(record)) => return Some(record),
+            Ok(None) => {
+                self.missed.clear();
+                self.missed.push_str(key);
+            }
+            Err(error) => self.fault = Some(error),
+        }
+        None
+    }
+
+    pub fn order(&mut self, key: &str) -> Option<&OrderState> {
         match self.record(key) {
             Some(Record::Order(state)) => Some(state),
             Some(Record::Account(_)) | None => None,
         }
     }
 
-    pub fn account(&self, key: &str) -> Option<&AccountState> {
+    pub fn account(&mut self, key: &str) -> Option<&AccountState> {
         match self.record(key) {
             Some(Record::Account(state)) => Some(state),
             Some(Record::Order(_)) | None => None,
         }
+    }
+
+    fn touch(&mut self, key: &str) -> (Arc<str>, Change) {
+        if let Some((key, change)) = self.overlay.remove_entry(key) {
+            return (key, change);
+        }
+        let (key, record) = match self.hot.take(key) {
+            Some((key, record)) => (key, Some(record)),
+            None => (Arc::from(key), self.fetch(key)),
+        };
+        if self.missed == *key {
+            self.missed.clear();
+        }
+        self.touched.push(key.clone());
+        let before = waits(record.as_ref());
+        let change = Change {
+            record,
+            before,
+            ..Change::default()
+        };
+        (key, change)
     }
 
     /// Changes an order in the overlay, making it where there is none.
@@ -107,34 +183,24 @@ impl Store {
         expires_ms: i64,
         change: impl FnOnce(&Arc<str>, &mut OrderState, &mut Flags) -> T,
     ) -> T {
-        let (key, entry) = touch(&self.committed, &mut self.overlay, &mut self.touched, key);
-        let (record, is_new) = match entry.record.take() {
-            Some(record @ Record::Order(_)) => (Some(record), false),
-            Some(Record::Account(_)) | None => (None, true),
+        let (key, mut entry) = self.touch(key);
+        let (mut state, is_new) = match entry.record.take() {
+            Some(Record::Order(state)) => (state, false),
+            Some(Record::Account(_)) | None => (Box::default(), true),
         };
-        let mut state = match record {
-            Some(Record::Order(state)) => state,
-            Some(Record::Account(_)) | None => Box::default(),
-        };
-        let before = state.window().deadline_ms();
+        let before = state.window().waits();
         let mut flags = Flags {
             state: entry.state,
             snapshot: entry.snapshot,
         };
         let result = change(&key, &mut state, &mut flags);
-        let after = state.window().deadline_ms();
-        *entry = Change {
-            record: Some(Record::Order(state)),
-            state: flags.state,
-            snapshot: flags.snapshot,
-        };
+        self.waiting.moved(&key, before, state.window().waits());
         if is_new {
-            self.expiries
-                .insert((full_hour_after(expires_ms), key.clone()));
+            self.turns.add(full_hour_after(expires_ms), key.clone());
         }
-        if before != after {
-            self.move_deadline(&key, before, after);
-        }
+        entry.record = Some(Record::Order(state));
+        (entry.state, entry.snapshot) = (flags.state, flags.snapshot);
+        self.overlay.insert(key, entry);
         result
     }
 
@@ -145,65 +211,62 @@ impl Store {
         expires_ms: i64,
         change: impl FnOnce(&mut AccountState),
     ) {
-        let (key, entry) = touch(&self.committed, &mut self.overlay, &mut self.touched, key);
+        let (key, mut entry) = self.touch(key);
         let (mut state, is_new) = match entry.record.take() {
             Some(Record::Account(state)) => (state, false),
             Some(Record::Order(_)) | None => (Box::default(), true),
         };
         change(&mut state);
-        *entry = Change {
-            record: Some(Record::Account(state)),
-            state: true,
-            snapshot: false,
-        };
         if is_new {
-            self.expiries.insert((full_hour_after(expires_ms), key));
+            self.turns.add(full_hour_after(expires_ms), key.clone());
         }
-    }
-
-    fn move_deadline(&mut self, key: &Arc<str>, before: Option<i64>, after: Option<i64>) {
-        if let Some(before) = before {
-            self.deadlines.remove(&(before, key.clone()));
-        }
-        if let Some(after) = after {
-            self.deadlines.insert((after, key.clone()));
-        }
-    }
-
-    /// The order whose hold ends first, and when.
-    pub fn first_deadline(&self) -> Option<(i64, &Arc<str>)> {
-        self.deadlines.first().map(|(at, key)| (*at, key))
+        entry.record = Some(Record::Account(state));
+        entry.state = true;
+        self.overlay.insert(key, entry);
     }
 
     /// The record that is to be looked at first, and when.
-    pub fn first_expiry(&self) -> Option<(i64, &Arc<str>)> {
-        self.expiries.first().map(|(at, key)| (*at, key))
+    pub fn first_turn(&self) -> Option<(i64, &Arc<str>)> {
+        self.turns.first()
     }
 
-    /// Looks at the first expiry again after `at_ms`.
+    /// Looks at the record of the first turn again after `at_ms`.
     pub fn postpone(&mut self, at_ms: i64) {
-        if let Some((_, key)) = self.expiries.pop_first() {
-            self.expiries.insert((full_hour_after(at_ms), key));
+        if let Some(key) = self.turns.take_first() {
+            self.turns.add(full_hour_after(at_ms), key);
+            self.refill_if_empty();
         }
     }
 
-    /// Forgets the record of the first expiry.
+    /// Drops the first turn, whose record is gone already.
+    pub fn drop_turn(&mut self) {
+        if self.turns.take_first().is_some() {
+            self.refill_if_empty();
+        }
+    }
+
+    /// Forgets the record of the first turn.
     pub fn forget_first(&mut self) {
-        let Some((_, key)) = self.expiries.pop_first() else {
+        let Some(key) = self.turns.take_first() else {
             return;
         };
-        let (_, entry) = touch(&self.committed, &mut self.overlay, &mut self.touched, &key);
-        let written = match entry.record.take() {
-            Some(Record::Order(state)) => Some(state.snapshots() > 0),
-            Some(Record::Account(_)) => Some(false),
-            None => None,
-        };
-        if let Some(snapshot) = written {
-            *entry = Change {
-                record: None,
-                state: true,
-                snapshot,
-            };
+        let (key, mut entry) = self.touch(&key);
+        if entry.record.take().is_some() {
+            entry.state = true;
+        }
+        self.overlay.insert(key, entry);
+        self.refill_if_empty();
+    }
+
+    fn refill_if_empty(&mut self) {
+        if self.turns.first().is_none() {
+            self.refill();
+        }
+    }
+
+    fn refill(&mut self) {
+        if let Err(error) = self.turns.refill(self.shelf.as_ref()) {
+            self.fault = Some(error);
         }
     }
 
@@ -223,31 +286,49 @@ impl Store {
         Ok(())
     }
 
-    /// The transaction is in the log.
-    pub fn committed(&mut self) {
-        for (key, change) in self.overlay.drain() {
-            match change.record {
-                Some(record) => self.committed.insert(key, record),
-                None => self.committed.remove(&key),
-            };
+    /// The transaction is in the log, up to `position`.
+    pub fn committed(&mut self, position: Option<Position>) {
+        if self.touched.is_empty() && self.turns.is_still() && position.is_none() {
+            return;
         }
-        self.touched.clear();
+        let mut batch = Batch {
+            position,
+            ..Batch::default()
+        };
+        for key in self.touched.drain(..) {
+            let Some(change) = self.overlay.remove(&key) else {
+                continue;
+            };
+            let after = waits(change.record.as_ref());
+            if change.state {
+                batch.records.push((key.clone(), change.bytes));
+                if after != change.before {
+                    batch.waiting.push((key.clone(), after));
+                }
+            }
+            if let Some(record) = change.record.filter(is_wanted_again) {
+                self.hot.put(key, record);
+            }
+        }
+        batch.expiries = self.turns.committed();
+        let turned = !batch.expiries.is_empty();
+        if let Err(error) = self.shelf.apply(batch) {
+            self.fault = Some(error);
+        } else if turned {
+            self.refill();
+        }
     }
 
     /// The transaction never happened.
-    pub fn discarded(&mut self, retain_ms: i64) {
+    pub fn discarded(&mut self) {
         for (key, change) in std::mem::take(&mut self.overlay) {
-            let committed = self.committed.get(&key);
-            let (tried, kept) = (deadline_ms(change.record.as_ref()), deadline_ms(committed));
-            // A record that was forgotten or begun may stand at another hour, or at none. One look
-            // too many puts that right; a missing one would keep the record for ever.
-            if let Some(record) = committed {
-                let expiry = full_hour_after(touched_ms(record).saturating_add(retain_ms));
-                self.expiries.insert((expiry, key.clone()));
-            }
-            self.move_deadline(&key, tried, kept);
+            let tried = waits(change.record.as_ref());
+            self.waiting.moved(&key, tried, change.before);
         }
         self.touched.clear();
+        if self.turns.discarded() {
+            self.refill();
+        }
     }
 }
 
@@ -256,37 +337,4 @@ impl Store {
 pub struct Flags {
     pub state: bool,
     pub snapshot: bool,
-}
-
-fn touched_ms(record: &Record) -> i64 {
-    match record {
-        Record::Order(state) => state.touched_ms(),
-        Record::Account(state) => state.touched_ms,
-    }
-}
-
-fn touch<'a>(
-    committed: &FxHashMap<Arc<str>, Record>,
-    overlay: &'a mut FxHashMap<Arc<str>, Change>,
-    touched: &mut Vec<Arc<str>>,
-    key: &str,
-) -> (Arc<str>, &'a mut Change) {
-    let known = overlay.get_key_value(key).map(|(key, _)| key.clone());
-    let key = known.unwrap_or_else(|| {
-        let (key, record) = match committed.get_key_value(key) {
-            Some((key, record)) => (key.clone(), Some(record.clone())),
-            None => (Arc::from(key), None),
-        };
-        touched.push(key.clone());
-        overlay.insert(
-            key.clone(),
-            Change {
-                record,
-                ..Change::default()
-            },
-        );
-        key
-    });
-    let entry = overlay.entry(key.clone()).or_default();
-    (key, entry)
 }

@@ -187,6 +187,26 @@ fn a_chain_of_sixty_four_ancestors_has_one_root_and_a_longer_one_is_cut() {
 }
 
 #[test]
+fn more_successors_than_one_order_may_have_are_left_out_and_said() {
+    let name = |n: i64| format!("{n:03}");
+    let net = heard((1..=65).flat_map(|n| both(&name(0), &name(n), n)));
+    assert_eq!(net.limits, 1);
+    assert_eq!(net.root(&name(64)), (name(0), 1));
+    // its own event says from whom it comes
+    assert_eq!(net.root(&name(65)), (name(0), 1));
+}
+
+#[test]
+fn an_event_that_comes_after_the_path_grew_too_long_is_the_evidence() {
+    let name = |n: i64| format!("{n:03}");
+    let mut net = heard((0..66).map(|n| both(&name(n), &name(n + 1), n)[1].clone()));
+    assert_eq!(net.root(&name(65)), (name(65), 0));
+    let before = net.limits;
+    net.hear(&both(&name(64), &name(65), 64)[0]);
+    assert_eq!(net.limits, before + 1);
+}
+
+#[test]
 fn a_cycle_longer_than_the_limit_comes_to_rest() {
     let name = |n: i64| format!("{n:03}");
     heard((0..100).flat_map(|n| both(&name(n), &name((n + 1) % 100), n)));

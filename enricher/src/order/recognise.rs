@@ -126,7 +126,7 @@ impl OrderState {
         let waiting: Vec<Fact> = self
             .window
             .iter()
-            .map(|waiting| Fact::of(&waiting.event, waiting.content, release))
+            .map(|waiting| Fact::of(&waiting.event, waiting.content, release, waiting.ends))
             .collect();
         let mut facts: Vec<&Fact> = self
             .facts()

@@ -1,3 +1,5 @@
+mod bounds;
+
 use proptest::prelude::*;
 use schemas::{
     DeliveryEvent, Kind, Micros, OccurredAtSource, Order, Reason, Status, delivery_event::Milestone,
@@ -136,32 +138,6 @@ fn an_event_of_an_account_passes_at_once_and_once() {
 }
 
 #[test]
-fn an_ended_order_is_forgotten_once_it_was_kept_long_enough() {
-    let mut bench = Bench::default();
-    for event in happy() {
-        bench.append(event, 0);
-    }
-    bench.append(of_order("B", status("ON_GOING", "", 0)), 0);
-    bench.commit();
-    let day = 24 * 3_600;
-    bench.advance(day - 1);
-    assert_eq!(bench.partition.store().len(), 2);
-    bench.advance(day + 3_600);
-    let mut tombstones = Vec::new();
-    bench
-        .partition
-        .settle(|settled| {
-            let gone = matches!(settled.snapshot, Snapshot::Forgotten) && settled.record.is_none();
-            tombstones.extend(gone.then(|| settled.key.to_string()));
-            Ok::<_, ()>(0)
-        })
-        .unwrap();
-    assert_eq!(tombstones, [key("A").to_string()]);
-    bench.partition.committed();
-    assert_eq!(bench.partition.store().len(), 1, "an open order stays");
-}
-
-#[test]
 fn what_was_discarded_never_happened() {
     let mut bench = Bench::default();
     let [first, second, third, _] = happy().try_into().unwrap();
@@ -238,6 +214,45 @@ fn an_order_with_more_events_than_a_record_holds_takes_no_more() {
 }
 
 #[test]
+fn another_mapping_that_reads_the_same_receipt_otherwise_is_a_revision_without_a_replay() {
+    let mut bench = Bench::default();
+    let first = happy().swap_remove(0);
+    bench.append(first.clone(), 0);
+    let mut other = first;
+    other.mapping_version = "2".into();
+    bench.append(other.clone(), 1);
+    other.status = Some(Status::Created);
+    bench.append(other, 2);
+    assert_eq!(
+        bench.effects.outcomes,
+        [Outcome::Released, Outcome::Repeated, Outcome::Revised]
+    );
+}
+
+#[test]
+fn a_backlog_of_raw_that_is_read_in_one_go_makes_nothing_late() {
+    let mut bench = Bench::default();
+    // received over hours, appended to canonical within a second of each other
+    let mut backlog = happy();
+    backlog.swap(1, 2);
+    for (event, hours) in backlog.into_iter().zip(0..) {
+        let received_at = at(hours * 3_600);
+        bench.append(
+            DeliveryEvent {
+                received_at,
+                ..event
+            },
+            90_000,
+        );
+    }
+    assert_eq!(
+        bench.words(),
+        ["ASSIGNING_DRIVER", "ON_GOING", "PICKED_UP", "COMPLETED"]
+    );
+    assert!(bench.effects.ordered.iter().all(|(_, o)| !o.late));
+}
+
+#[test]
 fn a_chain_shares_its_root_and_each_order_says_so() {
     let mut bench = Bench::default();
     bench.append(replaces("C", "B", 30), 0);
@@ -252,10 +267,10 @@ fn a_chain_shares_its_root_and_each_order_says_so() {
             .partition
             .settle(|settled| {
                 sent.extend(settled.links);
-                Ok::<_, ()>(0)
+                Ok::<_, CodecError>(())
             })
             .unwrap();
-        bench.partition.committed();
+        bench.partition.committed(None);
         for (to, link) in sent {
             let appended = Appended {
                 at_ms: START_MS,
@@ -268,7 +283,7 @@ fn a_chain_shares_its_root_and_each_order_says_so() {
     }
     let state = bench
         .partition
-        .store()
+        .store_mut()
         .order(&key("C").to_string())
         .unwrap();
     let order = snapshot::order(&key("C"), state).unwrap();

@@ -20,7 +20,7 @@ pub enum Sighting {
     Repeated,
     /// Another receipt of the same event.
     Duplicate,
-    /// A replay that reads the same receipt otherwise than before.
+    /// The same receipt, read otherwise than before: by a replay, or by another mapping.
     Revision,
 }
 
@@ -31,9 +31,9 @@ pub fn sighting(event: &DeliveryEvent, content: Content, seen: Option<Seen>) -> 
     if (seen.receipt_id, seen.part) != (event.receipt_id, event.part) {
         return Sighting::Duplicate;
     }
-    let reads_otherwise =
-        content.says != seen.content.says && content.mapping != seen.content.mapping;
-    if event.replay_id.is_some() && reads_otherwise {
+    // Without a replay or another mapping the same bytes can't say something else.
+    let may_differ = event.replay_id.is_some() || content.mapping != seen.content.mapping;
+    if may_differ && content.says != seen.content.says {
         return Sighting::Revision;
     }
     Sighting::Repeated

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use schemas::DeliveryEvent;
+use schemas::{DeliveryEvent, mapping::Mapping};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{content::Content, place::Place};
+use crate::{content::Content, fact::ends_an_order, place::Place, shelf::Waits};
 
 /// One waiting event.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Waiting {
     pub content: Content,
     /// End of its hold, in the time of the partition's records.
     pub deadline_ms: i64,
+    /// Its words end an order.
+    pub ends: bool,
     pub event: Arc<DeliveryEvent>,
 }
 
@@ -25,6 +27,8 @@ struct Kept {
     deadline_ms: i64,
     #[serde(rename = "e")]
     event: DeliveryEvent,
+    #[serde(rename = "f", default)]
+    ends: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -33,12 +37,17 @@ struct Keeping<'a> {
     deadline_ms: i64,
     #[serde(rename = "e")]
     event: &'a DeliveryEvent,
+    #[serde(rename = "f")]
+    ends: bool,
 }
 
 impl From<Kept> for Waiting {
     fn from(kept: Kept) -> Self {
         let content = Content::of(&kept.event);
-        Self::new(kept.event, content, kept.deadline_ms)
+        // Older versions knew no mapping but the embedded one.
+        let embedded = || ends_an_order(&kept.event, Mapping::embedded());
+        let ends = kept.ends.unwrap_or_else(embedded);
+        Self::new(kept.event, content, kept.deadline_ms, ends)
     }
 }
 
@@ -47,17 +56,19 @@ impl Serialize for Waiting {
         Keeping {
             deadline_ms: self.deadline_ms,
             event: &self.event,
+            ends: self.ends,
         }
         .serialize(to)
     }
 }
 
 impl Waiting {
-    pub fn new(event: DeliveryEvent, content: Content, deadline_ms: i64) -> Self {
+    pub fn new(event: DeliveryEvent, content: Content, deadline_ms: i64, ends: bool) -> Self {
         Self {
             place: Place::of(&event),
             content,
             deadline_ms,
+            ends,
             event: Arc::new(event),
         }
     }
@@ -106,6 +117,14 @@ impl Window {
     /// The earliest end of a hold.
     pub fn deadline_ms(&self) -> Option<i64> {
         self.0.iter().map(|waiting| waiting.deadline_ms).min()
+    }
+
+    /// When the first hold ends, and how many events wait; none if none does.
+    pub fn waits(&self) -> Option<Waits> {
+        self.deadline_ms().map(|deadline_ms| Waits {
+            deadline_ms,
+            count: u32::try_from(self.0.len()).unwrap_or(u32::MAX),
+        })
     }
 
     /// Where the last event stands whose hold ends at or before `deadline_ms`.

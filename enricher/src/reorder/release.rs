@@ -15,18 +15,24 @@ pub enum Cause {
     HoldEnded,
     /// It sorts before an event that leaves.
     Swept,
-    /// Too many waited.
+    /// Too many of the order waited.
     Full,
+    /// Too many of the tenant waited.
+    TenantFull,
+    /// Too many waited in all.
+    AllFull,
 }
 
 impl Cause {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Continues,
         Self::NoStatus,
         Self::Receipt,
         Self::HoldEnded,
         Self::Swept,
         Self::Full,
+        Self::TenantFull,
+        Self::AllFull,
     ];
 
     pub fn label(self) -> &'static str {
@@ -36,7 +42,9 @@ impl Cause {
             Self::Receipt => "receipt",
             Self::HoldEnded => "hold_ended",
             Self::Swept => "swept",
-            Self::Full => "full",
+            Self::Full => "order_full",
+            Self::TenantFull => "tenant_full",
+            Self::AllFull => "all_full",
         }
     }
 }

@@ -5,75 +5,142 @@ use std::collections::BTreeMap;
 use runtime::{
     kafka::{
         exactly_once::Failure,
-        restore::{RestoreError, read_changelog},
+        restore::{ChangelogReader, RestoreError},
     },
     settings::KafkaSettings,
 };
 
-use crate::codec::{CodecError, Record};
+use crate::{
+    codec::{IDENTITY_KEY, decode_identity},
+    shelf::{Identity, Position},
+};
 
-/// Gives the newest record of each key of a partition, in the order of the log.
+/// Takes offset, key and value (none: a tombstone), or says why it can't.
+pub type Each<'a> = dyn FnMut(i64, &[u8], Option<&[u8]>) -> Result<(), String> + 'a;
+
+/// The records of a partition, in the order of the log.
 pub trait Changelog: Send {
-    /// `each` gets key and record, none for a tombstone.
+    /// Whether this is the changelog that a shelf follows, with all that it lacks.
     ///
     /// # Errors
-    /// [`Failure::Stop`] for what is not ours, [`Failure::Retry`] for what may work later.
+    /// [`Failure::Retry`].
+    fn has(&mut self, partition: i32, position: &Position) -> Result<bool, Failure>;
+
+    /// Hands out what stands from an offset on; none is the beginning. Returns where to go on later.
+    ///
+    /// # Errors
+    /// [`Failure::Retry`], also where `each` refuses.
     fn read(
         &mut self,
         partition: i32,
-        each: &mut dyn FnMut(&str, Option<Record>),
-    ) -> Result<(), Failure>;
+        from: Option<i64>,
+        each: &mut Each<'_>,
+    ) -> Result<i64, Failure>;
+
+    /// Nothing more is wanted for now.
+    fn rest(&mut self) {}
 }
 
 /// The changelog topic.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct KafkaChangelog {
-    pub kafka: KafkaSettings,
-    pub topic: String,
+    kafka: KafkaSettings,
+    topic: String,
+    reader: Option<ChangelogReader>,
+}
+
+fn later(error: &RestoreError) -> Failure {
+    Failure::Retry(error.to_string())
+}
+
+impl KafkaChangelog {
+    pub fn new(kafka: KafkaSettings, topic: String) -> Self {
+        Self {
+            kafka,
+            topic,
+            reader: None,
+        }
+    }
+
+    fn reader(&mut self) -> Result<&ChangelogReader, Failure> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                ChangelogReader::connect(&self.kafka, &self.topic).map_err(|error| later(&error))?
+            }
+        };
+        Ok(self.reader.insert(reader))
+    }
 }
 
 impl Changelog for KafkaChangelog {
+    fn has(&mut self, partition: i32, position: &Position) -> Result<bool, Failure> {
+        let Some(Identity { offset, id }) = position.identity else {
+            return Ok(false);
+        };
+        let reader = self.reader()?;
+        let (begin, end) = reader.ends(partition).map_err(|error| later(&error))?;
+        if position.next < begin || position.next > end {
+            return Ok(false);
+        }
+        let mut found = None;
+        let mut on_record = |_: i64, key: &[u8], value: Option<&[u8]>| {
+            if key == IDENTITY_KEY.as_bytes() {
+                found = value.and_then(|value| decode_identity(value).ok());
+            }
+            Ok(())
+        };
+        let read = reader.record_at(partition, offset, &mut on_record);
+        read.map_err(|error| later(&error))?;
+        Ok(found == Some(id))
+    }
+
     fn read(
         &mut self,
         partition: i32,
-        each: &mut dyn FnMut(&str, Option<Record>),
-    ) -> Result<(), Failure> {
-        let mut on_record = |key: &[u8], value: Option<&[u8]>| {
-            take(key, value, each).map_err(|error| error.to_string())
-        };
-        match read_changelog(&self.kafka, &self.topic, partition, &mut on_record) {
-            Ok(_) => Ok(()),
-            Err(error @ RestoreError::Record(_)) => Err(Failure::Stop(error.into())),
-            Err(error @ (RestoreError::Kafka(_) | RestoreError::Stalled { .. })) => {
-                Err(Failure::Retry(error.to_string()))
-            }
-        }
+        from: Option<i64>,
+        each: &mut Each<'_>,
+    ) -> Result<i64, Failure> {
+        let read = self.reader()?.read(partition, from, each);
+        read.map_err(|error| later(&error))
+    }
+
+    fn rest(&mut self) {
+        self.reader = None;
     }
 }
 
-/// A changelog without Kafka.
+/// A changelog without Kafka, of which no record is ever cleaned away.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryChangelog(pub BTreeMap<(i32, Vec<u8>), Vec<u8>>);
+pub struct MemoryChangelog(pub BTreeMap<i32, Vec<LogRecord>>);
+
+/// Key and value.
+pub type LogRecord = (Vec<u8>, Option<Vec<u8>>);
 
 impl Changelog for MemoryChangelog {
+    fn has(&mut self, partition: i32, position: &Position) -> Result<bool, Failure> {
+        let log = self.0.get(&partition).map_or(&[][..], Vec::as_slice);
+        let at = |offset: i64| log.get(usize::try_from(offset).ok()?);
+        let identity = position.identity.and_then(|identity| {
+            let (key, value) = at(identity.offset)?;
+            let id = decode_identity(value.as_deref()?).ok()?;
+            Some(key == IDENTITY_KEY.as_bytes() && id == identity.id)
+        });
+        Ok(identity == Some(true) && usize::try_from(position.next).is_ok_and(|n| n <= log.len()))
+    }
+
     fn read(
         &mut self,
         partition: i32,
-        each: &mut dyn FnMut(&str, Option<Record>),
-    ) -> Result<(), Failure> {
-        for ((_, key), value) in self.0.iter().filter(|((owner, _), _)| *owner == partition) {
-            take(key, Some(value), each).map_err(|error| Failure::Stop(error.into()))?;
+        from: Option<i64>,
+        each: &mut Each<'_>,
+    ) -> Result<i64, Failure> {
+        let log = self.0.get(&partition).map_or(&[][..], Vec::as_slice);
+        let from = from.unwrap_or(0);
+        let skip = usize::try_from(from).unwrap_or(0);
+        for (offset, (key, value)) in (from..).zip(log.iter().skip(skip)) {
+            each(offset, key, value.as_deref()).map_err(Failure::Retry)?;
         }
-        Ok(())
+        Ok(i64::try_from(log.len()).unwrap_or(i64::MAX))
     }
-}
-
-fn take(
-    key: &[u8],
-    value: Option<&[u8]>,
-    each: &mut dyn FnMut(&str, Option<Record>),
-) -> Result<(), CodecError> {
-    let key = std::str::from_utf8(key).map_err(|_| CodecError::Version)?;
-    each(key, value.map(Record::decode).transpose()?);
-    Ok(())
 }

@@ -11,7 +11,7 @@ use schemas::{
 };
 
 use crate::{
-    codec::encode_link,
+    codec::{CodecError, IDENTITY_KEY, encode_identity, encode_link},
     partition::{Settled, Snapshot},
 };
 
@@ -33,6 +33,21 @@ pub(super) struct Outputs {
     set_aside: (Arc<str>, Encoder),
     links: Arc<str>,
     changelog: Arc<str>,
+}
+
+/// Why what a transaction leaves can't be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unwritten {
+    #[error(transparent)]
+    State(#[from] CodecError),
+    #[error(transparent)]
+    Event(#[from] AvroError),
+}
+
+impl From<Unwritten> for Failure {
+    fn from(error: Unwritten) -> Self {
+        Self::Stop(error.into())
+    }
 }
 
 fn stop(error: impl Into<anyhow::Error>) -> Failure {
@@ -80,13 +95,28 @@ impl Outputs {
         Ok(output(topic, None, &set_aside.receipt_id, Some(value)))
     }
 
-    /// Writes what a transaction leaves of one key; returns how many bytes its state takes.
+    pub(super) fn changelog(&self) -> Arc<str> {
+        Arc::clone(&self.changelog)
+    }
+
+    /// The record by which a partition of the changelog can be known again.
+    pub(super) fn identity(&self, partition: i32, id: [u8; 16]) -> Result<Output, Failure> {
+        let value = encode_identity(id).map_err(stop)?;
+        Ok(output(
+            &self.changelog,
+            Some(partition),
+            IDENTITY_KEY,
+            Some(value),
+        ))
+    }
+
+    /// Writes what a transaction leaves of one key.
     pub(super) fn settled(
         &self,
         partition: i32,
         settled: Settled<'_>,
         out: &mut Outgoing,
-    ) -> Result<usize, Failure> {
+    ) -> Result<(), Unwritten> {
         let Settled {
             key,
             snapshot,
@@ -97,28 +127,19 @@ impl Outputs {
         let snapshot = match snapshot {
             Snapshot::Unchanged => None,
             Snapshot::Forgotten => Some(None),
-            Snapshot::Is(order) => Some(Some(encoder.encode(&order).map_err(stop)?)),
+            Snapshot::Is(order) => Some(Some(encoder.encode(&order)?)),
         };
         if let Some(value) = snapshot {
             out.send(output(topic, Some(partition), key, value));
         }
         // Another order's partition is another one: murmur2 of its key, as in canonical.
         for (successor, link) in links {
-            let value = encode_link(&link).map_err(stop)?;
-            out.send(output(
-                &self.links,
-                None,
-                &successor.to_string(),
-                Some(value),
-            ));
+            let (key, value) = (successor.to_string(), encode_link(&link)?);
+            out.send(output(&self.links, None, &key, Some(value)));
         }
-        let value = record
-            .map(crate::codec::Record::encode)
-            .transpose()
-            .map_err(stop)?;
-        let bytes = value.as_ref().map_or(0, Vec::len);
+        let value = record.map(<[u8]>::to_vec);
         out.send(output(&self.changelog, Some(partition), key, value));
-        Ok(bytes)
+        Ok(())
     }
 }
 

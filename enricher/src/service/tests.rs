@@ -196,7 +196,8 @@ fn a_registry_that_is_away_holds_the_record_back() {
 #[test]
 fn a_state_of_a_newer_version_stops_the_service() {
     let mut changelog = MemoryChangelog::default();
-    changelog.0.insert((3, b"k".to_vec()), vec![2, b'o']);
+    let record = (b"k".to_vec(), Some(vec![2, b'o']));
+    changelog.0.insert(3, vec![record]);
     let mut stage = stage().with_changelog(Box::new(changelog));
     assert!(matches!(stage.assigned(&[3]), Err(Failure::Stop(_))));
 }

@@ -137,15 +137,13 @@ fn the_memory_of_repeats_survives_the_changelog() {
     let mut bench = append_all(&[0, 9 * MINUTE, 30 * MINUTE]);
     bench.commit();
     let key = ordatic("", 0).key().to_string();
-    let bytes = bench
-        .partition
-        .store()
-        .record(&key)
-        .unwrap()
-        .encode()
-        .unwrap();
-    let mut store = crate::store::Store::default();
-    store.restore(&key, Some(crate::codec::Record::decode(&bytes).unwrap()));
+    let record = bench.partition.store_mut().record(&key).unwrap();
+    let bytes = record.encode().unwrap();
+    let mut shelf = crate::shelf::memory::MemoryShelf::default();
+    let mut loader = crate::shelf::Loader::new(&mut shelf, 1);
+    loader.take(&key, Some(&bytes)).unwrap();
+    loader.finish(None).unwrap();
+    let store = crate::store::Store::new(Box::new(shelf));
     let mut bench = Bench {
         partition: crate::partition::Partition::new(rules(), store),
         ..Bench::default()
