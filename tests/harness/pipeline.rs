@@ -372,6 +372,11 @@ impl Pipeline {
         .await;
     }
 
+    /// The settings of its services.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// Where the services' logs and the blobs lie.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

@@ -14,5 +14,6 @@ mod overflow;
 mod secrets;
 mod replay;
 mod set_aside;
+mod ordering;
 mod shutdown;
 mod tenancy;

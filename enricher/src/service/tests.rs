@@ -1,4 +1,5 @@
 mod simulation;
+mod taking_up;
 
 use std::sync::Mutex;
 

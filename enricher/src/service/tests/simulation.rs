@@ -5,7 +5,7 @@
 
 mod dice;
 mod histories;
-mod kept;
+pub(super) mod kept;
 mod model;
 mod world;
 

@@ -19,7 +19,7 @@ pub(super) struct Disk {
 
 /// The disk of one instance.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disks(Arc<Mutex<BTreeMap<i32, Arc<Mutex<Disk>>>>>);
+pub(in super::super) struct Disks(Arc<Mutex<BTreeMap<i32, Arc<Mutex<Disk>>>>>);
 
 impl Disks {
     fn of(&self, partition: i32) -> Arc<Mutex<Disk>> {

@@ -36,9 +36,10 @@ fn status(events: &[Sorted<'_>]) -> Option<Status> {
         .filter_map(|(n, (.., event))| {
             let superseded = |e: &Sorted<'_>| e.4.kind == Kind::OrderSuperseded;
             let was_superseded = events[..=n].iter().any(superseded);
-            let said = match event.kind {
-                Kind::OrderSuperseded => Status::Replaced,
-                _ => event.status.filter(|s| *s != Status::Unknown)?,
+            let said = if event.kind == Kind::OrderSuperseded {
+                Status::Replaced
+            } else {
+                event.status.filter(|s| *s != Status::Unknown)?
             };
             let replaced = said == Status::Canceled && was_superseded;
             Some((if replaced { Status::Replaced } else { said }, *event))
