@@ -168,6 +168,9 @@ impl Metrics {
             &["provider", "tenant", "endpoint"],
         )?;
         registry.register(Box::new(attempts_left.clone()))?;
+        let certificate_good = gauge(CERTIFICATE_GOOD)?;
+        // Where there is none, none is bad.
+        certificate_good.set(1);
         let durable = HistogramOpts::new(DURABLE.0, DURABLE.1).buckets(DURABLE_BUCKETS.to_vec());
         let durable = Histogram::with_opts(durable)?;
         registry.register(Box::new(durable.clone()))?;
@@ -194,7 +197,7 @@ impl Metrics {
             overflowed: counters(OVERFLOWED, &["provider"])?,
             overflowing: gauge(OVERFLOWING)?,
             attempts_left,
-            certificate_good: gauge(CERTIFICATE_GOOD)?,
+            certificate_good,
         })
     }
 

@@ -253,8 +253,13 @@ impl Service {
             None => order_hint::placement(headers.receipt_id.as_bytes()),
         };
         let Traffic { rate, usage } = endpoint.tenant.traffic();
+        let overflowed = usage.overflows();
         let ticket = usage.lane(rate);
         if ticket.lane() == Lane::Overflow {
+            if !overflowed {
+                let tenant = &endpoint.tenant.id;
+                tracing::warn!(%tenant, "above its rate: its webhooks go to the overflow topic");
+            }
             self.metrics.overflowed(endpoint.provider);
         }
         let webhook = Webhook {
