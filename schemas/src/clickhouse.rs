@@ -3,7 +3,9 @@
 //!
 //! A file is a list of statements, each ending with `;` at the end of a line; lines that begin with
 //! `--` are comments. `{database}` stands for the quoted name of the database. Every statement may be
-//! run again (`IF NOT EXISTS`, `CREATE OR REPLACE`), since ClickHouse has no transaction around several.
+//! run again (`IF NOT EXISTS`, `CREATE OR REPLACE`, or the same in effect), since ClickHouse has no
+//! transaction around several. The files are written for one server; [`Layout`] makes of them what
+//! several replicas need.
 
 use sha2::{Digest, Sha256};
 
@@ -11,12 +13,13 @@ use sha2::{Digest, Sha256};
 pub const DATABASE: &str = "{database}";
 
 /// The tables that the sink loads; each has its own insert deduplication.
-pub const TABLES: [&str; 6] = [
+pub const TABLES: [&str; 7] = [
     "events_log",
     "orders_log",
     "receipts_log",
     "set_aside_log",
     "frontiers_log",
+    "first_loads_log",
     "replays_log",
 ];
 
@@ -80,10 +83,95 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 10,
+        name: "first_loads_log",
+        sql: include_str!("../clickhouse/010_first_loads_log.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "accounting",
+        sql: include_str!("../clickhouse/011_accounting.sql"),
+    },
+    Migration {
+        version: 12,
+        name: "outcomes",
+        sql: include_str!("../clickhouse/012_outcomes.sql"),
+    },
+    Migration {
+        version: 13,
         name: "replays_log",
-        sql: include_str!("../clickhouse/010_replays_log.sql"),
+        sql: include_str!("../clickhouse/013_replays_log.sql"),
     },
 ];
+
+/// What a statement that throws rows away begins with, or has somewhere.
+const LOSING: [&str; 8] = [
+    "DROP TABLE",
+    "DROP DATABASE",
+    "DROP COLUMN",
+    "DROP PARTITION",
+    "CLEAR COLUMN",
+    "TRUNCATE",
+    "DELETE",
+    "CREATE OR REPLACE TABLE",
+];
+
+/// Where the tables stand: on one server, or on each replica of several.
+///
+/// Replicas share one Keeper, and each table's deduplication memory lies there: an insert may be tried
+/// again on another replica. Statements run `ON CLUSTER`, so that one migrator brings all replicas up
+/// to date and none is forgotten; a database whose engine replicates statements by itself (ClickHouse
+/// Cloud, `Replicated`) does that without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Its name, unquoted.
+    pub database: String,
+    /// Name of the cluster whose replicas each statement runs on.
+    pub cluster: Option<String>,
+    /// Whether tables keep their copies equal.
+    pub replicated: bool,
+}
+
+impl Layout {
+    /// One server.
+    #[must_use]
+    pub fn single(database: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            cluster: None,
+            replicated: false,
+        }
+    }
+
+    /// ` ON CLUSTER …`, or nothing.
+    #[must_use]
+    pub fn on_cluster(&self) -> String {
+        self.cluster
+            .as_deref()
+            .map(|cluster| format!(" ON CLUSTER {}", quoted(cluster)))
+            .unwrap_or_default()
+    }
+
+    /// A statement of a file, for this layout.
+    #[must_use]
+    pub fn statement(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        if self.replicated {
+            text = text.replace("\nENGINE = ", "\nENGINE = Replicated");
+        }
+        let defines = text.starts_with("CREATE ") || text.starts_with("ALTER ");
+        if defines && self.cluster.is_some() {
+            let name_end = text.find(DATABASE).and_then(|at| {
+                let rest = text.get(at..)?;
+                let end = rest.find([' ', '\n']).unwrap_or(rest.len());
+                Some(at + end)
+            });
+            if let Some(at) = name_end {
+                text.insert_str(at, &self.on_cluster());
+            }
+        }
+        text.replace(DATABASE, &quoted(&self.database))
+    }
+}
 
 impl Migration {
     /// SHA-256 of the text, lower-case hex: tells whether a file was edited after it was applied.
@@ -92,10 +180,9 @@ impl Migration {
         hex::encode(Sha256::digest(self.sql))
     }
 
-    /// Its statements, without their final `;`, for one database.
+    /// Its statements, without their final `;`.
     #[must_use]
-    pub fn statements(&self, database: &str) -> Vec<String> {
-        let database = quoted(database);
+    pub fn statements(&self, layout: &Layout) -> Vec<String> {
         let mut statements = Vec::new();
         let mut statement = String::new();
         for line in self.sql.lines().filter(|line| !line.starts_with("--")) {
@@ -103,7 +190,7 @@ impl Migration {
                 Some(last) => {
                     statement.push_str(last);
                     let whole = std::mem::take(&mut statement);
-                    statements.push(whole.trim().replace(DATABASE, &database));
+                    statements.push(layout.statement(whole.trim()));
                 }
                 None => {
                     statement.push_str(line);
@@ -112,6 +199,15 @@ impl Migration {
             }
         }
         statements
+    }
+
+    /// Whether it throws rows away: then it is applied only by somebody who says so.
+    #[must_use]
+    pub fn loses_rows(&self) -> bool {
+        self.sql
+            .lines()
+            .filter(|line| !line.starts_with("--"))
+            .any(|line| LOSING.iter().any(|words| line.contains(words)))
     }
 }
 
@@ -152,11 +248,27 @@ mod tests {
                 "{}",
                 migration.name
             );
-            let statements = migration.statements("a`b");
+            let statements = migration.statements(&Layout::single("a`b"));
             assert!(!statements.is_empty());
             for statement in statements {
-                let safe = statement.starts_with("CREATE TABLE IF NOT EXISTS `a\\`b`.")
-                    || statement.starts_with("CREATE OR REPLACE VIEW `a\\`b`.");
+                let first = statement.lines().next().unwrap_or_default();
+                let safe = [
+                    "CREATE TABLE IF NOT EXISTS `a\\`b`.",
+                    "CREATE MATERIALIZED VIEW IF NOT EXISTS `a\\`b`.",
+                    "CREATE OR REPLACE VIEW `a\\`b`.",
+                ]
+                .iter()
+                .any(|words| statement.starts_with(words))
+                    || (statement.starts_with("ALTER TABLE `a\\`b`.")
+                        && [
+                            " MODIFY SETTING",
+                            " ADD PROJECTION IF NOT EXISTS ",
+                            " MATERIALIZE PROJECTION ",
+                        ]
+                        .iter()
+                        .any(|words| first.contains(words)))
+                    // into a table whose rows of one key melt into one
+                    || statement.starts_with("INSERT INTO `a\\`b`.first_loads_log ");
                 assert!(safe, "{}: {statement}", migration.name);
                 assert!(!statement.contains(DATABASE));
             }
@@ -166,7 +278,7 @@ mod tests {
     #[test]
     fn every_view_runs_with_the_rights_of_whoever_asks() {
         for migration in MIGRATIONS {
-            for statement in migration.statements("w") {
+            for statement in migration.statements(&Layout::single("w")) {
                 if statement.contains("CREATE OR REPLACE VIEW") {
                     assert!(
                         statement.contains("\nSQL SECURITY INVOKER\n"),
@@ -182,7 +294,7 @@ mod tests {
     fn every_table_remembers_the_tokens_of_its_last_ten_thousand_inserts() {
         let tables: Vec<String> = MIGRATIONS
             .iter()
-            .flat_map(|migration| migration.statements("w"))
+            .flat_map(|migration| migration.statements(&Layout::single("w")))
             .filter(|statement| statement.starts_with("CREATE TABLE"))
             .collect();
         assert_eq!(tables.len(), TABLES.len());
@@ -191,6 +303,37 @@ mod tests {
             assert!(statement.contains("non_replicated_deduplication_window = 10000"));
             assert!(statement.contains(" replicated_deduplication_window = 10000"));
         }
+    }
+
+    #[test]
+    fn no_file_so_far_throws_rows_away_and_one_that_did_would_be_known() {
+        assert!(!MIGRATIONS.iter().any(Migration::loses_rows));
+        let sql = "-- DROP TABLE in a comment\nALTER TABLE {database}.t DROP COLUMN c;";
+        let migration = Migration {
+            sql,
+            ..MIGRATIONS[0]
+        };
+        assert!(migration.loses_rows());
+    }
+
+    #[test]
+    fn replicas_get_replicated_tables_and_every_definition_on_each_of_them() {
+        let layout = Layout {
+            database: "w".into(),
+            cluster: Some("c`1".into()),
+            replicated: true,
+        };
+        let mut engines = 0;
+        for statement in MIGRATIONS.iter().flat_map(|m| m.statements(&layout)) {
+            let first = statement.lines().next().unwrap_or_default();
+            assert_eq!(
+                first.contains(" ON CLUSTER `c\\`1`"),
+                !first.starts_with("INSERT"),
+                "{first}"
+            );
+            engines += statement.matches("\nENGINE = Replicated").count();
+        }
+        assert_eq!(engines, TABLES.len());
     }
 
     /// The words and numbers of the two `transform` calls in the timeline, in order.

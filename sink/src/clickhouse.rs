@@ -7,6 +7,8 @@ use runtime::settings::ClickhouseSettings;
 use schemas::clickhouse::quoted;
 use serde::de::DeserializeOwned;
 
+use crate::codes::{self, Nature};
+
 const SEND_TIME_MAX: Duration = Duration::from_secs(30);
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 const QUERY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -15,22 +17,12 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// The server's own words in our errors, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
 
-/// What an answer means for the rows that were sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
-    /// Another try may succeed.
-    Temporary,
-    /// A row of the block does not fit its column: halving finds it.
-    RowRefused,
-    /// No row will ever be taken until somebody changes something.
-    Misconfigured,
-}
-
 /// The store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct StoreError {
     code: Option<u32>,
+    nature: Nature,
     text: String,
 }
 
@@ -40,14 +32,23 @@ impl StoreError {
         self.code
     }
 
-    pub fn nature(&self) -> Nature {
-        self.code.map_or(Nature::Temporary, nature)
+    pub const fn nature(&self) -> Nature {
+        self.nature
     }
 
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self {
             code: None,
+            nature: Nature::Temporary,
             text: text.into(),
+        }
+    }
+
+    /// Nothing but a person helps.
+    pub(crate) fn misconfigured(text: impl Into<String>) -> Self {
+        Self {
+            nature: Nature::Misconfigured,
+            ..Self::new(text)
         }
     }
 
@@ -58,6 +59,7 @@ impl StoreError {
             .and_then(|digits| digits.parse().ok());
         Self {
             code,
+            nature: code.map_or(Nature::Temporary, codes::nature),
             text: text.chars().take(MESSAGE_CHARS_MAX).collect(),
         }
     }
@@ -95,26 +97,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// By the server's error code. What is not listed is temporary: holding is safe, and it is loud.
-const fn nature(code: u32) -> Nature {
-    match code {
-        // values: parse, conversion, range, array sizes, null, constraint, text
-        6 | 26 | 27 | 33 | 38 | 41 | 43 | 53 | 69 | 70 | 72 | 85 | 117 | 128 | 131 | 190 | 321
-        | 349 | 407 | 441 | 469 => Nature::RowRefused,
-        // no such function, column, identifier, table, database, setting; syntax; bad arguments;
-        // access and authentication
-        16 | 46 | 47 | 48 | 60 | 62 | 81 | 115 | 192 | 193 | 194 | 195 | 291 | 497 | 516 => {
-            Nature::Misconfigured
-        }
-        _ => Nature::Temporary,
-    }
-}
-
 /// One database of one server, over HTTP.
 #[derive(Clone)]
 pub struct Store {
     client: Client,
     database: String,
+    cluster: Option<String>,
     says_deduplicate_insert: bool,
 }
 
@@ -141,6 +129,7 @@ impl Store {
         Self {
             client,
             database: settings.database.clone(),
+            cluster: Some(settings.cluster.clone()).filter(|name| !name.is_empty()),
             says_deduplicate_insert: false,
         }
     }
@@ -155,6 +144,11 @@ impl Store {
         &self.database
     }
 
+    /// Whose replicas statements that define something run on.
+    pub fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+
     /// A table of the database, as it stands in SQL.
     pub fn table(&self, name: &str) -> String {
         format!("{}.{}", quoted(&self.database), quoted(name))
@@ -165,7 +159,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`], as in every call here.
     pub async fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        within(QUERY_TIME_MAX, self.client.query_raw(sql).execute()).await
+        self.execute_within(QUERY_TIME_MAX, sql).await
+    }
+
+    /// The same for a statement that may take longer.
+    pub(crate) async fn execute_within(&self, time: Duration, sql: &str) -> Result<(), StoreError> {
+        within(time, self.client.query_raw(sql).execute()).await
     }
 
     /// The rows of a query, by column name.

@@ -17,6 +17,7 @@ pub mod row;
 
 pub mod check;
 pub mod clickhouse;
+pub mod codes;
 pub mod migrate;
 
 mod asides;
@@ -28,7 +29,7 @@ mod observer;
 mod service;
 mod source;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use runtime::{backoff::Backoff, service::Context};
@@ -37,6 +38,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     asides::Asides,
+    check::Shapes,
     clickhouse::Store,
     decode::Decode,
     loader::Loader,
@@ -53,12 +55,12 @@ use crate::{
 /// # Errors
 /// Whatever keeps a worker from ever working; temporary trouble is waited for.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
-    let Some(store) = checked(&settings, &context).await? else {
+    let Some((store, shapes)) = checked(&settings, &context).await? else {
         return Ok(());
     };
     let metrics = Metrics::new(&context.metrics)?;
     for table in Table::ALL {
-        let parts = parts(*table, &settings, &context, &store, &metrics)?;
+        let parts = parts(*table, &settings, &context, (&store, &shapes), &metrics)?;
         let name = format!("sink-{}", table.label());
         context
             .tasks
@@ -80,14 +82,17 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
 }
 
 /// Waits for the store, and refuses one that would load rows twice or not at all.
-async fn checked(settings: &Settings, context: &Context) -> anyhow::Result<Option<Store>> {
+async fn checked(
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Option<(Store, Arc<Shapes>)>> {
     let part = context.health.part("schema");
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
         match check::check(Store::new(&settings.clickhouse)).await {
-            Ok(store) => {
+            Ok((store, shapes)) => {
                 part.ready();
-                return Ok(Some(store));
+                return Ok(Some((store, Arc::new(shapes))));
             }
             Err(error) if error.is_temporary() => {
                 let error = anyhow::Error::new(error);
@@ -107,7 +112,7 @@ fn parts(
     table: Table,
     settings: &Settings,
     context: &Context,
-    store: &Store,
+    (store, shapes): (&Store, &Arc<Shapes>),
     metrics: &Metrics,
 ) -> anyhow::Result<Parts> {
     let Settings {
@@ -130,6 +135,7 @@ fn parts(
         member: Member::join(kafka, &prefix, table, &instance)?,
         loader: Loader {
             store: store.clone(),
+            shapes: Arc::clone(shapes),
             table,
             prefix: prefix.clone(),
             metrics: metrics.clone(),

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use crate::{
     batch::{Block, Intent, Partition, Row},
-    clickhouse::{Nature, Store, StoreError},
+    check::Shapes,
+    clickhouse::{Store, StoreError},
+    codes::Nature,
     metrics::Metrics,
     outcome::{Disposition, Outcome},
     table::Table,
@@ -28,6 +30,8 @@ pub(crate) struct Load {
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     pub(crate) store: Store,
+    /// The tables as they were checked.
+    pub(crate) shapes: Arc<Shapes>,
     pub(crate) table: Table,
     /// Each topic's full name, as it stands in rows.
     pub(crate) prefix: String,
@@ -97,21 +101,15 @@ impl Loader {
 
     async fn insert_or_halve(&self, block: &Block, token: &str) -> Result<Vec<Row>, StoreError> {
         match self.insert(block, 0..block.rows.len(), token).await {
-            Err(error) if error.nature() == Nature::RowRefused => {
-                self.halve(block, token, error).await
-            }
+            Err(error) if error.nature() == Nature::RowRefused => self.halve(block, token).await,
             other => other.map(|()| Vec::new()),
         }
     }
 
     /// Finds the refused rows. The halves have tokens of their own: under the whole's token the
-    /// first half would stand for all of it. Where not a single row is taken, the rows are not at fault.
-    async fn halve(
-        &self,
-        block: &Block,
-        token: &str,
-        error: StoreError,
-    ) -> Result<Vec<Row>, StoreError> {
+    /// first half would stand for all of it. Where not a single row is taken, the table may have been
+    /// changed under us, and then the rows are not at fault.
+    async fn halve(&self, block: &Block, token: &str) -> Result<Vec<Row>, StoreError> {
         let count = block.rows.len();
         let mut refused = Vec::new();
         // the whole was tried already
@@ -129,10 +127,8 @@ impl Loader {
                 Err(error) => return Err(error),
             }
         }
-        if refused.len() > 1 && refused.len() == count {
-            return Err(StoreError::new(format!(
-                "every single row is refused: {error}"
-            )));
+        if refused.len() == count {
+            self.shapes.still_hold(&self.store, self.table).await?;
         }
         Ok(refused)
     }

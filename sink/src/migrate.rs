@@ -2,13 +2,23 @@
 //!
 //! ClickHouse has no transaction around several statements. Each may be run again, so a migration
 //! that broke off is simply applied once more; it is written down when its last statement is done.
+//! Only one migrator works at a time.
 
-use schemas::clickhouse::{MIGRATIONS, Migration, quoted};
+mod lock;
+
+use std::time::Duration;
+
+use schemas::clickhouse::{Layout, MIGRATIONS, Migration};
 use serde::Deserialize;
 
+pub use lock::Patience;
+
 use crate::clickhouse::{Store, StoreError};
+use lock::Lock;
 
 const LEDGER: &str = "schema_migrations";
+/// A statement may fill a new table from a large one.
+const STATEMENT_TIME_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// Why the schema can't be brought up to date, or be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +37,32 @@ pub enum MigrateError {
     Newer { found: u32, known: u32 },
     #[error("the database lacks {missing}: run `waybill clickhouse migrate`")]
     Behind { missing: String },
+    #[error(
+        "{which} would throw rows away; nothing was applied. Read it with --plan, make a copy of \
+         what you need, and run it again with --allow-data-loss"
+    )]
+    LosesRows { which: String },
+    #[error(
+        "another migration is at work ({holder}); wait for it, or if none is, run \
+         `DROP TABLE {table}`"
+    )]
+    Locked { holder: String, table: String },
+    #[error("another migrator took over meanwhile; run this again to see whether all is done")]
+    LockLost,
+}
+
+/// What a migrator may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// Whether files that throw rows away are applied.
+    pub may_lose_rows: bool,
+    pub patience: Patience,
 }
 
 /// What was applied and what would be.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub database: String,
+    pub layout: Layout,
     pub applied: Vec<&'static Migration>,
     pub pending: Vec<&'static Migration>,
 }
@@ -42,9 +72,23 @@ impl Plan {
     pub fn statements(&self) -> Vec<String> {
         self.pending
             .iter()
-            .flat_map(|migration| migration.statements(&self.database))
+            .flat_map(|migration| migration.statements(&self.layout))
             .collect()
     }
+
+    /// Names of what is pending and throws rows away.
+    pub fn losing(&self) -> Vec<String> {
+        let losing = self
+            .pending
+            .iter()
+            .filter(|migration| migration.loses_rows());
+        losing.map(|migration| name(migration)).collect()
+    }
+}
+
+/// As its file is named.
+pub fn name(migration: &Migration) -> String {
+    format!("{:03}_{}", migration.version, migration.name)
 }
 
 #[derive(Deserialize)]
@@ -59,38 +103,60 @@ struct Applied {
 /// [`MigrateError`] where the store does not answer, a file was edited after it was applied, or the
 /// database is newer than this program.
 pub async fn plan(store: &Store) -> Result<Plan, MigrateError> {
+    let layout = layout(store).await?;
     let applied = applied(store).await?;
-    decide(store.database(), &applied)
+    decide(layout, &applied)
 }
 
 /// Applies what is pending and returns it.
 ///
 /// # Errors
-/// As [`plan`]; what was applied before the error stays.
-pub async fn apply(store: &Store) -> Result<Vec<&'static Migration>, MigrateError> {
+/// As [`plan`], and where rows would be lost without leave, or another migrator does not end; what
+/// was applied before the error stays.
+pub async fn apply(store: &Store, rules: &Rules) -> Result<Vec<&'static Migration>, MigrateError> {
+    let first = plan(store).await?;
+    if first.pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    let losing = first.losing();
+    if !losing.is_empty() && !rules.may_lose_rows {
+        return Err(MigrateError::LosesRows {
+            which: losing.join(", "),
+        });
+    }
+    let make = "CREATE DATABASE IF NOT EXISTS {database}";
+    store.execute(&first.layout.statement(make)).await?;
+    let lock = Lock::take(store, &first.layout, rules.patience).await?;
+    let result = apply_locked(store, &lock).await;
+    let given_back = lock.give_back().await;
+    let done = result?;
+    given_back?;
+    Ok(done)
+}
+
+/// Looks again: whoever was waited for may have applied everything.
+async fn apply_locked(
+    store: &Store,
+    lock: &Lock<'_>,
+) -> Result<Vec<&'static Migration>, MigrateError> {
     let plan = plan(store).await?;
-    let database = quoted(&plan.database);
     let ledger = store.table(LEDGER);
-    store
-        .execute(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
-        .await?;
-    store
-        .execute(&format!(
-            "CREATE TABLE IF NOT EXISTS {ledger} (version UInt32, name String, checksum String, \
-             applied_at DateTime64(6, 'UTC')) ENGINE = MergeTree ORDER BY version"
-        ))
+    let make = format!(
+        "CREATE TABLE IF NOT EXISTS {{database}}.{LEDGER}\n(version UInt32, name String, \
+         checksum String, applied_at DateTime64(6, 'UTC'))\nENGINE = MergeTree ORDER BY version"
+    );
+    lock.run(STATEMENT_TIME_MAX, &plan.layout.statement(&make))
         .await?;
     for migration in &plan.pending {
-        for statement in migration.statements(&plan.database) {
-            store.execute(&statement).await?;
+        for statement in migration.statements(&plan.layout) {
+            lock.run(STATEMENT_TIME_MAX, &statement).await?;
         }
         let (version, name, checksum) = (migration.version, migration.name, migration.checksum());
-        store
-            .execute(&format!(
-                "INSERT INTO {ledger} SETTINGS async_insert = 0 \
-                 VALUES ({version}, '{name}', '{checksum}', now64(6))"
-            ))
-            .await?;
+        let insert = format!(
+            "INSERT INTO {ledger} SETTINGS async_insert = 0 \
+             VALUES ({version}, '{name}', '{checksum}', now64(6))"
+        );
+        lock.run(STATEMENT_TIME_MAX, &insert).await?;
         tracing::info!(version, name, "migration applied");
     }
     Ok(plan.pending)
@@ -105,13 +171,31 @@ pub async fn check(store: &Store) -> Result<(), MigrateError> {
     if plan.pending.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = plan
-        .pending
-        .iter()
-        .map(|m| format!("{:03}_{}", m.version, m.name))
-        .collect();
+    let names: Vec<String> = plan.pending.iter().map(|m| name(m)).collect();
     Err(MigrateError::Behind {
         missing: names.join(", "),
+    })
+}
+
+/// As the settings and the database's engine say.
+async fn layout(store: &Store) -> Result<Layout, StoreError> {
+    #[derive(Deserialize)]
+    struct Engine {
+        engine: String,
+    }
+    let engines: Vec<Engine> = store
+        .rows(
+            "SELECT engine FROM system.databases WHERE name = {database: String}",
+            &[("database", store.database())],
+        )
+        .await?;
+    let replicates = |one: &Engine| ["Replicated", "Shared"].contains(&one.engine.as_str());
+    let by_itself = engines.first().is_some_and(replicates);
+    let cluster = store.cluster().filter(|_| !by_itself).map(str::to_owned);
+    Ok(Layout {
+        database: store.database().to_owned(),
+        replicated: by_itself || cluster.is_some(),
+        cluster,
     })
 }
 
@@ -137,7 +221,7 @@ async fn applied(store: &Store) -> Result<Vec<Applied>, StoreError> {
     store.rows(&sql, &[]).await
 }
 
-fn decide(database: &str, applied: &[Applied]) -> Result<Plan, MigrateError> {
+fn decide(layout: Layout, applied: &[Applied]) -> Result<Plan, MigrateError> {
     let known = MIGRATIONS
         .iter()
         .map(|migration| migration.version)
@@ -149,7 +233,7 @@ fn decide(database: &str, applied: &[Applied]) -> Result<Plan, MigrateError> {
         .max()
         .unwrap_or(0);
     let mut plan = Plan {
-        database: database.to_owned(),
+        layout,
         applied: Vec::new(),
         pending: Vec::new(),
     };
@@ -191,15 +275,23 @@ mod tests {
 
     #[test]
     fn an_empty_database_needs_everything_and_a_current_one_nothing() {
-        assert_eq!(decide("w", &[]).unwrap().pending.len(), MIGRATIONS.len());
-        let plan = decide("w", &all()).unwrap();
+        assert_eq!(
+            decide(Layout::single("w"), &[]).unwrap().pending.len(),
+            MIGRATIONS.len()
+        );
+        let plan = decide(Layout::single("w"), &all()).unwrap();
         assert!(plan.pending.is_empty() && plan.statements().is_empty());
     }
 
     #[test]
     fn two_that_applied_at_once_wrote_it_down_twice_and_that_is_fine() {
         let twice: Vec<Applied> = all().into_iter().chain(all()).collect();
-        assert!(decide("w", &twice).unwrap().pending.is_empty());
+        assert!(
+            decide(Layout::single("w"), &twice)
+                .unwrap()
+                .pending
+                .is_empty()
+        );
     }
 
     #[test]
@@ -207,7 +299,7 @@ mod tests {
         let mut applied = all();
         applied[2].checksum = "00".into();
         assert!(matches!(
-            decide("w", &applied),
+            decide(Layout::single("w"), &applied),
             Err(MigrateError::Edited { version: 3, .. })
         ));
     }
@@ -220,7 +312,7 @@ mod tests {
             version: found,
             checksum: "ff".into(),
         });
-        let error = decide("w", &applied).unwrap_err();
+        let error = decide(Layout::single("w"), &applied).unwrap_err();
         assert!(matches!(error, MigrateError::Newer { .. }));
         assert!(error.to_string().contains(&found.to_string()), "{error}");
     }

@@ -3,7 +3,7 @@
 
 use schemas::Reason;
 
-use crate::clickhouse::{Nature, StoreError};
+use crate::{clickhouse::StoreError, codes::Nature};
 
 /// What follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

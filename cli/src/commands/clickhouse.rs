@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use serde_json::json;
+use sink::migrate::{self, Rules};
 
 use crate::{
     Verdict, migration, output,
@@ -13,7 +14,8 @@ use crate::{
 pub(crate) enum Command {
     /// Make the tables and views, or bring them up to date
     ///
-    /// Each numbered file is applied once; may be run as often as wanted.
+    /// Each numbered file is applied once; may be run as often as wanted, by several at a time: one of
+    /// them works, the others wait for it.
     #[command(
         after_help = "Examples:\n  waybill clickhouse migrate --plan\n  waybill clickhouse migrate"
     )]
@@ -23,6 +25,9 @@ pub(crate) enum Command {
         /// Only print the statements that would be run
         #[arg(long)]
         plan: bool,
+        /// Also apply what throws rows away, which is refused otherwise
+        #[arg(long)]
+        allow_data_loss: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -30,12 +35,21 @@ pub(crate) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
-    let Command::Migrate { place, plan, json } = command;
+    let Command::Migrate {
+        place,
+        plan,
+        allow_data_loss,
+        json,
+    } = command;
     let settings = place.settings()?;
     if plan {
         return show_plan(&settings, json).await;
     }
-    let applied = migration::migrate(&settings).await?;
+    let rules = Rules {
+        may_lose_rows: allow_data_loss,
+        ..Rules::default()
+    };
+    let applied = migration::migrate_by(&settings, &rules).await?;
     if json {
         output::json(&json!({"applied": applied}))?;
     } else if applied.is_empty() {
@@ -49,9 +63,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
 }
 
 async fn show_plan(settings: &Settings, json: bool) -> anyhow::Result<Verdict> {
-    let (pending, statements) = migration::plan(settings).await?;
+    let plan = migration::plan(settings).await?;
+    let (statements, losing) = (plan.statements(), plan.losing());
+    let pending: Vec<String> = plan.pending.into_iter().map(migrate::name).collect();
     if json {
-        output::json(&json!({"pending": pending, "statements": statements}))?;
+        output::json(&json!({
+            "pending": pending, "statements": statements, "loses_rows": losing,
+        }))?;
     } else if pending.is_empty() {
         output::line("nothing to apply");
     } else {
@@ -59,6 +77,12 @@ async fn show_plan(settings: &Settings, json: bool) -> anyhow::Result<Verdict> {
             .iter()
             .for_each(|statement| output::line(format_args!("{statement};\n")));
         output::note(format_args!("to be applied: {}", pending.join(", ")));
+        if !losing.is_empty() {
+            output::note(format_args!(
+                "throws rows away, and needs --allow-data-loss: {}",
+                losing.join(", ")
+            ));
+        }
     }
     Ok(Verdict::Good)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sink::{
     check::{self, CheckError},
     clickhouse::Store,
-    migrate::{self, MigrateError},
+    migrate::{self, MigrateError, Rules},
     row::{self, Place, RowWriter},
     table::Table,
 };
@@ -42,15 +42,33 @@ async fn migrations_are_applied_once_and_then_the_sink_may_load() {
 
     let pending = migrate::plan(&store).await.unwrap().pending.len();
     assert!(pending > 0);
-    assert_eq!(migrate::apply(&store).await.unwrap().len(), pending);
-    assert_eq!(migrate::apply(&store).await.unwrap().len(), 0);
+    assert_eq!(
+        migrate::apply(&store, &Rules::default())
+            .await
+            .unwrap()
+            .len(),
+        pending
+    );
+    assert_eq!(
+        migrate::apply(&store, &Rules::default())
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
     assert_eq!(migrate::plan(&store).await.unwrap().applied.len(), pending);
     check::check(store.clone()).await.unwrap();
 
     // one that broke off before it was written down is applied again
     let truncate = format!("TRUNCATE TABLE {}", store.table("schema_migrations"));
     store.execute(&truncate).await.unwrap();
-    assert_eq!(migrate::apply(&store).await.unwrap().len(), pending);
+    assert_eq!(
+        migrate::apply(&store, &Rules::default())
+            .await
+            .unwrap()
+            .len(),
+        pending
+    );
 
     let newer = format!(
         "INSERT INTO {} VALUES (9999, 'x', 'y', now64(6))",

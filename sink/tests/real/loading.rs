@@ -11,7 +11,7 @@ use rdkafka::{
 };
 use runtime::{clock::SharedClock, service::Context, settings};
 use schemas::{
-    Micros, OrderedEvent, Status,
+    Micros, Order, OrderedEvent, Status,
     avro::{Encoder, Record},
     registry::Registry,
     topics::Topic,
@@ -45,7 +45,10 @@ impl Case {
         let store = migrated().await;
         let prefix = format!("{}.", store.database());
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", stack().kafka_bootstrap());
+        config
+            .set("bootstrap.servers", stack().kafka_bootstrap())
+            // as much as a broker takes by default
+            .set("message.max.bytes", "1048000");
         let admin: AdminClient<_> = config.create().unwrap();
         let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.name(&prefix)).collect();
         let topics: Vec<NewTopic<'_>> = names
@@ -174,6 +177,11 @@ impl Case {
         self.send(Topic::Ordered, partition, "acme/lalamove/A", Some(&value));
     }
 
+    pub(crate) fn send_order(&self, order: &Order) {
+        let value = self.encoders["orders"].encode(order).unwrap();
+        self.send(Topic::Orders, 0, "acme/lalamove/A", Some(&value));
+    }
+
     pub(crate) fn send_receipt(&self, number: u32, without: &str) {
         let raw = headers(number, 0);
         let mut pairs = OwnedHeaders::new();
@@ -207,7 +215,7 @@ impl Case {
         config.create().unwrap()
     }
 
-    fn committed(&self) -> Vec<(i64, String)> {
+    pub(crate) fn committed(&self) -> Vec<(i64, String)> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&Topic::Ordered.name(&self.prefix), 0, 1);
         let list = self

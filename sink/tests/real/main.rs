@@ -3,15 +3,25 @@
 #![recursion_limit = "256"]
 
 #[cfg(test)]
+mod bad_data;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod frontiers;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod stack;
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(crate) fn settings(database: &str) -> ClickhouseSettings {
     ClickhouseSettings {
         url: stack().clickhouse_url(),
         database: database.to_owned(),
+        cluster: String::new(),
         user: stack().clickhouse_user().to_owned(),
         password: Secret::new(""),
     }
@@ -41,7 +42,9 @@ pub(crate) fn settings(database: &str) -> ClickhouseSettings {
 /// A database with everything that the sink needs.
 pub(crate) async fn migrated() -> Store {
     let store = Store::new(&settings(&name()));
-    migrate::apply(&store).await.unwrap();
+    migrate::apply(&store, &migrate::Rules::default())
+        .await
+        .unwrap();
     store
 }
 

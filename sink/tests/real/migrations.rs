@@ -1,0 +1,86 @@
+//! Several migrators at once, one that died, and codes that servers give.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sink::{
+    clickhouse::Store,
+    codes::CODES,
+    migrate::{self, MigrateError, Patience, Rules},
+};
+
+use crate::stack::{name, rows, settings};
+
+/// A database in which somebody else holds the lock.
+async fn locked() -> Store {
+    let store = Store::new(&settings(&name()));
+    let database = format!("CREATE DATABASE {}", store.database());
+    store.execute(&database).await.unwrap();
+    let lock = store.table("schema_lock");
+    let lock = format!("CREATE TABLE {lock} (x UInt8) ENGINE = Memory COMMENT 'somebody'");
+    store.execute(&lock).await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_migrators_that_start_together_one_works_and_the_others_find_it_done() {
+    let store = Store::new(&settings(&name()));
+    let pending = migrate::plan(&store).await.unwrap().pending.len();
+    let rules = Rules::default();
+    let (a, b, c) = tokio::join!(
+        migrate::apply(&store, &rules),
+        migrate::apply(&store, &rules),
+        migrate::apply(&store, &rules)
+    );
+    let applied = [a, b, c].map(|result| result.unwrap().len());
+    assert_eq!(applied.iter().sum::<usize>(), pending, "{applied:?}");
+    let sql = "SELECT count() AS n, uniqExact(version) AS versions FROM {db}.schema_migrations";
+    let expected = [json!({"n": pending, "versions": pending})];
+    assert_eq!(rows(&store, sql).await, expected);
+    let locks =
+        "SELECT name FROM system.tables WHERE database = '{db}' AND name LIKE 'schema_lock%'";
+    assert!(rows(&store, locks).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_lock_is_waited_for_and_then_named() {
+    let store = locked().await;
+    let rules = Rules {
+        patience: Patience {
+            wait_max: Duration::ZERO,
+            ..Patience::default()
+        },
+        ..Rules::default()
+    };
+    let refused = migrate::apply(&store, &rules).await.unwrap_err();
+    assert!(
+        matches!(refused, MigrateError::Locked { .. }),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("somebody"), "{refused}");
+    let tables = "SELECT count() AS n FROM system.tables WHERE database = '{db}'";
+    assert_eq!(rows(&store, tables).await, [json!({"n": 1})]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lock_of_a_migrator_that_died_is_taken_over() {
+    let store = locked().await;
+    let rules = Rules {
+        patience: Patience {
+            stale_after: Duration::ZERO,
+            ..Patience::default()
+        },
+        ..Rules::default()
+    };
+    migrate::apply(&store, &rules).await.unwrap();
+    assert!(migrate::plan(&store).await.unwrap().pending.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_calls_every_code_that_is_listed_by_the_name_in_the_list() {
+    let store = Store::new(&settings(&name()));
+    for (code, name, _) in CODES {
+        let sql = format!("SELECT errorCodeToName({code}) AS name");
+        assert_eq!(rows(&store, &sql).await, [json!({ "name": name })]);
+    }
+}
