@@ -104,7 +104,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "clickhouse",
-        keys: &["url", "database", "user", "password"],
+        keys: &["url", "database", "cluster", "user", "password"],
     },
     Group {
         name: "sink",

@@ -116,6 +116,8 @@ pub struct ClickhouseSettings {
     pub url: String,
     /// The database that holds the tables.
     pub database: String,
+    /// The cluster whose replicas get the tables; empty for one server.
+    pub cluster: String,
     /// User.
     pub user: String,
     /// Password of that user.
