@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use schemas::clickhouse::{Layout, MIGRATIONS};
+use serde_json::{Value, json};
 use sink::{
     clickhouse::Store,
     codes::CODES,
@@ -74,6 +75,30 @@ async fn the_lock_of_a_migrator_that_died_is_taken_over() {
     };
     migrate::apply(&store, &rules).await.unwrap();
     assert!(migrate::plan(&store).await.unwrap().pending.is_empty());
+}
+
+/// There is no Keeper here that replicas could share, so this is as far as a server can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_can_parse_what_replicas_get() {
+    let store = Store::new(&settings(&name()));
+    let layout = Layout {
+        database: "w".into(),
+        cluster: Some("c".into()),
+        replicated: true,
+    };
+    for statement in MIGRATIONS.iter().flat_map(|m| m.statements(&layout)) {
+        let sql = "SELECT formatQuery({statement: String}) AS parsed";
+        let parsed: Vec<Value> = store
+            .rows(sql, &[("statement", &statement)])
+            .await
+            .unwrap_or_else(|error| panic!("{statement}\n{error}"));
+        let parsed = parsed[0]["parsed"].as_str().unwrap();
+        assert_eq!(
+            parsed.contains("ON CLUSTER c"),
+            !statement.starts_with("INSERT"),
+            "{parsed}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

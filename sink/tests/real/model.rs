@@ -243,24 +243,13 @@ fn deliveries(known: &Known<'_>) -> Expected {
     (sql, rows.collect())
 }
 
-/// In hundredths, between the two values that are nearest.
-fn quantile(values: &mut [i64], level: f64) -> Option<i64> {
+/// In hundredths, between the two values that are nearest; `level` in tenths.
+fn quantile(values: &mut [i64], level: usize) -> Option<i64> {
     values.sort_unstable();
-    #[allow(clippy::cast_precision_loss, reason = "a few dozen rows")]
-    let place = level * (values.len().checked_sub(1)? as f64);
-    let (below, above) = (place.floor(), place.ceil());
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few dozen rows"
-    )]
-    let exact = {
-        let (low, high) = (values[below as usize] as f64, values[above as usize] as f64);
-        low + (high - low) * (place - below)
-    };
-    #[allow(clippy::cast_possible_truncation, reason = "seconds of a few days")]
-    Some((exact * 100.0).round() as i64)
+    let tenths = values.len().checked_sub(1)? * level;
+    let (low, rest) = (values[tenths / 10], i64::try_from(tenths % 10).unwrap());
+    let high = values[tenths.div_ceil(10)];
+    Some(low * 100 + (high - low) * rest * 10)
 }
 
 const ENDED: [&str; 7] = [
@@ -298,7 +287,7 @@ fn provider_daily(known: &Known<'_>) -> Expected {
             .iter()
             .filter_map(|d| seconds(d.requested_at, d.last.first_assigned_at))
             .collect();
-        let (half, most) = (quantile(&mut waits, 0.5), quantile(&mut waits, 0.9));
+        let (half, most) = (quantile(&mut waits, 5), quantile(&mut waits, 9));
         json!([
             tenant.as_str(),
             provider.as_str(),
@@ -471,7 +460,7 @@ fn freshness(known: &Known<'_>) -> Expected {
     let rows = minutes
         .iter_mut()
         .map(|((tenant, provider, minute), waits)| {
-            let (half, longest) = (quantile(waits, 0.5), waits.iter().max());
+            let (half, longest) = (quantile(waits, 5), waits.iter().max());
             json!([tenant, provider, minute, waits.len(), half, longest])
         });
     let sql = "SELECT tenant_id, provider, intDiv(toUnixTimestamp(minute), 60), events, \

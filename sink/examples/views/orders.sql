@@ -1,0 +1,38 @@
+-- A snapshot of each order; every twentieth was replaced by the next one.
+INSERT INTO {database}.orders_log (tenant_id, provider, order_id, revision, version, status,
+    provider_status, is_final, created_at, assigned_at, first_assigned_at, picked_up_at,
+    delivered_at, canceled_at, ended_at, last_event_at,
+driver_id, driver_name, driver_phone, driver_plate_number, price_amount, price_currency,
+    `stops.index`, `stops.id`, `stops.status`, `stops.provider_status`, `stops.latitude`,
+    `stops.longitude`, `stops.address`, `stops.contact`, `stops.phone`, `stops.occurred_at`,
+    `stops.window_start`,
+`stops.window_end`, `stops.cash_on_delivery_amount`, `stops.cash_on_delivery_currency`,
+    `stops.failure_reason`, `stops.tracking_id`, event_count, late_count, reassignment_count,
+    failed_attempts, replaces_order_id, replaced_by_order_id, root_order_id, generation, chained,
+    first_received_at, endpoint_id, external_order_id, assurance, _topic, _partition, _offset,
+    loaded_at)
+SELECT tenant, prov, oid, {revision}, {revision}*5, multiIf(NOT {revision}>=2,'ASSIGNED',
+    n%20=0,'REPLACED', c,'CANCELED','DELIVERED'), 'COMPLETED', {revision}>=2, t0d, a, a,
+    if({revision}>=2,addSeconds(t0d,600),NULL), if({revision}>=2 AND NOT c,e,NULL), if(c,e,NULL),
+    if({revision}>=2,e,NULL), e,
+toString(10000+cityHash64(n,'drv')%3000), lower(hex(cityHash64(n,'drv')%3000)),
+    lower(hex(cityHash64(n,'drv')%3000*7)), concat('PL',toString(cityHash64(n,'drv')%3000)),
+    toDecimal64(20+cityHash64(n,'pr')%4000/10,4), 'HKD',
+[0,1],[NULL,NULL],[NULL,NULL],[NULL,NULL],[22.3,22.31],[114.1,114.12],['pickup road','dropoff road'],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],[NULL,NULL],
+10, cityHash64(n,'l')%10=0, 0, 0, if(n%20=1,prev,NULL), if(n%20=0,next,NULL), if(n%20=1,prev,oid),
+    toInt32(n%20=1), n%20 IN (0,1), addSeconds(t0d,2), endpoint, concat('EXT-',toString(n)),
+    'BODY_SIGNED', 'waybill.orders', n%12, intDiv(n,12)*3+{revision}, addSeconds(e,5)
+FROM (SELECT n,
+cityHash64(n,'t') % 1000000 / 1000000 AS u,
+if(u < 0.2, 0, toUInt32(1 + floor(99 * pow((u - 0.2) / 0.8, 2)))) AS tenant_no,
+concat('tenant-', leftPad(toString(tenant_no), 3, '0')) AS tenant,
+arrayElement(['lalamove','ahamove','ordatic','sendstack','dellyman'],
+    1 + toUInt8(cityHash64(n,'p') % 5)) AS prov,
+concat(tenant,'-',prov) AS endpoint,
+toString(1000000000000000000 + cityHash64(n,'id') % 8000000000000000000) AS oid,
+toInt64(1786800000000000) + toInt64(n) * 2592000 + toInt64(cityHash64(n,'j') % 2000000) AS t0
+, cityHash64(n,'f')%20=0 AS c, toDateTime64(fromUnixTimestamp64Micro(t0),6,'UTC') AS t0d,
+    addSeconds(t0d,60+cityHash64(n,'a')%100) AS a, addSeconds(t0d,1500+cityHash64(n,'z')%900) AS e,
+toString(1000000000000000000 + cityHash64(n-1,'id') % 8000000000000000000) AS prev,
+    toString(1000000000000000000 + cityHash64(n+1,'id') % 8000000000000000000) AS next
+FROM (SELECT number AS n FROM numbers({from},{count})) WHERE {which})
