@@ -3,7 +3,7 @@
 mod bodies;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -31,6 +31,8 @@ const POLL: Duration = Duration::from_millis(100);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Records that are looked at together, at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 1_000;
+/// Offsets that are read through rather than jumped over, which costs a round trip.
+const GAP_MAX: i64 = 2_000;
 const BATCH_BYTES_MAX: usize = 8 << 20;
 const TOPICS: [Topic; 2] = [Topic::Raw, Topic::RawOverflow];
 
@@ -183,39 +185,63 @@ impl Range {
     }
 }
 
-/// The records of these places; what raw no longer has is left out.
-pub(crate) fn fetch(settings: &Settings, places: &[Place]) -> anyhow::Result<Vec<RawRecord>> {
-    let consumer = reader(settings)?;
-    let mut found = Vec::new();
+/// The records of these places; what raw no longer has is left out. Blocks.
+pub(crate) fn fetch(
+    settings: &Settings,
+    places: impl IntoIterator<Item = Place>,
+) -> anyhow::Result<BTreeMap<Place, RawRecord>> {
+    let mut wanted: BTreeMap<(String, i32), BTreeSet<i64>> = BTreeMap::new();
     for place in places {
+        let partition = (place.topic, place.partition);
+        wanted.entry(partition).or_default().insert(place.offset);
+    }
+    let consumer = reader(settings)?;
+    let mut found = BTreeMap::new();
+    for ((topic, partition), mut offsets) in wanted {
         let (low, end) = consumer
-            .fetch_watermarks(&place.topic, place.partition, ANSWER_WITHIN)
-            .with_context(|| format!("asking for the ends of {}", place.topic))?;
-        if !(low..end).contains(&place.offset) {
-            continue;
-        }
-        let mut at = TopicPartitionList::new();
-        at.add_partition_offset(&place.topic, place.partition, Offset::Offset(place.offset))?;
-        consumer.assign(&at)?;
-        let asked = Instant::now();
-        loop {
-            match consumer.poll(POLL) {
-                Some(Ok(message)) if message.offset() >= place.offset => {
-                    if message.offset() == place.offset {
-                        found.push(record(&message));
-                    }
-                    break;
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(error)) => return Err(error).context("reading raw"),
-                Some(Ok(_)) | None if asked.elapsed() > SILENCE_MAX => {
-                    bail!("raw gives no records: is Kafka well? Nothing is lost; try again");
-                }
-                Some(Ok(_)) | None => {}
-            }
-        }
+            .fetch_watermarks(&topic, partition, ANSWER_WITHIN)
+            .with_context(|| format!("asking for the ends of {topic}"))?;
+        offsets.retain(|offset| (low..end).contains(offset));
+        let records = wanted_records(&consumer, (&topic, partition), offsets)?;
+        found.extend(records.into_iter().map(|one| (one.place.clone(), one)));
     }
     Ok(found)
+}
+
+/// Reads on from each record to the next; only a long gap is jumped over.
+fn wanted_records(
+    consumer: &BaseConsumer,
+    (topic, partition): (&str, i32),
+    mut offsets: BTreeSet<i64>,
+) -> anyhow::Result<Vec<RawRecord>> {
+    let mut records = Vec::with_capacity(offsets.len());
+    let mut at = None;
+    let mut heard = Instant::now();
+    while let Some(next) = offsets.first().copied() {
+        if at.is_none_or(|at| next - at > GAP_MAX) {
+            let mut place = TopicPartitionList::new();
+            place.add_partition_offset(topic, partition, Offset::Offset(next))?;
+            consumer.assign(&place)?;
+            at = Some(next);
+        }
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                at = Some(message.offset());
+                if offsets.contains(&message.offset()) {
+                    records.push(record(&message));
+                }
+                offsets = offsets.split_off(&(message.offset() + 1));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(error)) => return Err(error).context("reading raw"),
+            None if heard.elapsed() > SILENCE_MAX => {
+                bail!("raw gives no records: is Kafka well? Nothing is lost; try again");
+            }
+            None => {}
+        }
+    }
+    Ok(records)
 }
 
 fn reader(settings: &Settings) -> anyhow::Result<BaseConsumer> {

@@ -22,8 +22,8 @@ use crate::{
 pub(crate) use judge::{Judge, Judged};
 pub(crate) use rows::{Filter, ROWS_MAX, Row, groups, receipt_places, rows};
 
-/// Receipts in one request to the store and to Kafka.
-const BATCH: usize = 500;
+/// Receipts whose bytes are in memory together: a record holds a megabyte at most.
+const BATCH: usize = 200;
 
 /// What became of the receipts that were tried again.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,19 +58,20 @@ pub(crate) async fn replay(
     let mut outcome = Outcome::default();
     for batch in rows.chunks(BATCH) {
         let places = receipt_places(&clickhouse, batch).await?;
+        let records = fetched(settings, places.values().cloned())?;
         for row in batch {
             let Some(place) = places.get(&row.receipt_id) else {
                 outcome.leave("it is no webhook with a receipt of ours", &row.receipt_id);
                 continue;
             };
-            let Some(record) = fetched(settings, place)? else {
+            let Some(record) = records.get(place) else {
                 outcome.leave("raw no longer has it", &row.receipt_id);
                 continue;
             };
-            match judge.judged(row, &record).await? {
+            match judge.judged(row, record).await? {
                 Judged::Good(headers) => {
                     if let Some(writer) = writer {
-                        writer.webhook(&record, &headers)?;
+                        writer.webhook(record, &headers)?;
                     }
                     outcome.replayed.push(row.receipt_id.clone());
                 }
@@ -84,8 +85,10 @@ pub(crate) async fn replay(
     Ok(outcome)
 }
 
-pub(crate) fn fetched(settings: &Settings, place: &Place) -> anyhow::Result<Option<RawRecord>> {
-    let places = std::slice::from_ref(place);
-    let found = tokio::task::block_in_place(|| raw::fetch(settings, places))?;
-    Ok(found.into_iter().next())
+/// What raw still has of these.
+pub(crate) fn fetched(
+    settings: &Settings,
+    places: impl IntoIterator<Item = Place>,
+) -> anyhow::Result<BTreeMap<Place, RawRecord>> {
+    tokio::task::block_in_place(|| raw::fetch(settings, places))
 }

@@ -173,11 +173,8 @@ async fn show(
         .into());
     }
     let places = set_aside::receipt_places(&clickhouse, &rows).await?;
-    let place = places.values().next();
-    let record = match place {
-        Some(place) => set_aside::fetched(settings, place)?,
-        None => None,
-    };
+    let records = set_aside::fetched(settings, places.into_values())?;
+    let record = records.into_values().next();
     if body {
         let record = record.ok_or_else(|| WrongUse("raw no longer has this receipt".into()))?;
         return write_body(settings, &record).await;
