@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use crate::{outcome::Outcome, rates::Usage};
 
 /// What a request costs beside its body: connection, headers, the record's own copy.
-const REQUEST_BYTES: usize = 8 * 1024;
+pub(crate) const REQUEST_BYTES: usize = 8 * 1024;
 
 /// Bytes held for requests that are not answered yet: in all, and of one tenant, so that nobody takes
 /// all the room.

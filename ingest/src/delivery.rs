@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     metrics::Metrics,
     rates::Ticket,
-    raw_log::{Confirmation, Lane, Placed, RawLog, Record, Refused},
+    raw_log::{Lane, Placed, RawLog, Record, Refused},
     spool::{Entry, Spool},
 };
 
@@ -53,6 +53,8 @@ pub struct Delivery {
     pub within: Duration,
     /// How many webhooks ever went to the disk.
     pub spooled: AtomicU64,
+    /// Whether the disk refused a webhook since somebody looked.
+    pub disk_refused: AtomicBool,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -100,7 +102,11 @@ impl Delivery {
     ///
     /// # Errors
     /// [`Refused`] when neither Kafka nor the disk has it for sure.
-    pub async fn deliver(&self, webhook: Webhook) -> Result<(), Refused> {
+    pub async fn deliver(&self, mut webhook: Webhook) -> Result<(), Refused> {
+        if webhook.body.len() > self.record_bytes_max {
+            // First, and alone: a store that is away must not hold up those that don't need it.
+            self.put_beside(&mut webhook).await?;
+        }
         let late = |_| Refused::Failed("not confirmed in time".into());
         let Some(spool) = &self.spool else {
             let sent = timeout(self.within, self.to_kafka(&webhook)).await;
@@ -113,7 +119,7 @@ impl Delivery {
         } else if !self.log.is_up() {
             Detour::Down
         } else {
-            match timeout(self.patience(&webhook), self.to_kafka(&webhook)).await {
+            match timeout(self.spool_after, self.to_kafka(&webhook)).await {
                 Ok(Ok(placed)) => {
                     webhook.ticket.placed(placed);
                     return Ok(());
@@ -126,17 +132,8 @@ impl Delivery {
         };
         self.spooled.fetch_add(1, Ordering::Relaxed);
         self.metrics.spooled(detour);
-        let kept = timeout(self.within, to_disk(spool, webhook)).await;
+        let kept = timeout(self.within, self.to_disk(spool, webhook)).await;
         kept.map_err(late).flatten()
-    }
-
-    /// A body for the blob store takes longer than a record.
-    fn patience(&self, webhook: &Webhook) -> Duration {
-        if webhook.body.len() > self.record_bytes_max {
-            self.within
-        } else {
-            self.spool_after
-        }
     }
 
     async fn to_kafka(&self, webhook: &Webhook) -> Result<Placed, Refused> {
@@ -148,78 +145,75 @@ impl Delivery {
             placement,
             ..
         } = webhook;
-        let record = (*placement, lane);
-        let confirmation = self.hand_over(headers, body, record).await?;
+        let confirmation = self.log.append(&Record {
+            headers,
+            body,
+            placement: *placement,
+            lane,
+        })?;
         let lost = |_| Err(Refused::Failed("never confirmed".into()));
         let placed = confirmation.await.unwrap_or_else(lost)?;
         self.metrics.durable(since.elapsed());
         Ok(placed)
     }
 
-    /// Hands a record over to Kafka; waits only for the blob store, and only with a body that no
-    /// record holds.
-    pub(crate) async fn hand_over(
-        &self,
-        headers: &RawHeaders,
-        body: &Bytes,
-        (placement, lane): (u64, Lane),
-    ) -> Result<Confirmation, Refused> {
-        let is_large = body.len() > self.record_bytes_max;
-        let apart = if is_large {
-            Some(self.beside(headers, body.clone()).await?)
-        } else {
-            None
-        };
-        self.log.append(&Record {
-            headers: apart.as_ref().unwrap_or(headers),
-            body: if is_large { &[] } else { body },
-            placement,
-            lane,
-        })
-    }
-
     /// Puts a body into the blob store; the headers say where it is.
-    async fn beside(&self, headers: &RawHeaders, body: Bytes) -> Result<RawHeaders, Refused> {
-        let blobs = self.blobs.as_ref().ok_or(Refused::Full)?;
-        let tenant = headers.tenant.as_str();
-        let path = blobs::path(blobs::Kind::Body, tenant, &headers.body_sha256);
-        blobs.put(&path, body).await.map_err(|error| {
-            let why = anyhow::Error::from(error);
-            tracing::warn!(error = format!("{why:#}"), "the blob store takes no body");
-            Refused::Failed("the blob store took no body".into())
-        })?;
-        Ok(RawHeaders {
-            body_ref: Some(path),
-            ..headers.clone()
-        })
+    async fn put_beside(&self, webhook: &mut Webhook) -> Result<(), Refused> {
+        let refused = |why: &str| Refused::Failed(why.to_owned());
+        let blobs = self
+            .blobs
+            .as_ref()
+            .ok_or_else(|| refused("no blob store"))?;
+        let tenant = webhook.headers.tenant.as_str();
+        let path = blobs::path(blobs::Kind::Body, tenant, &webhook.headers.body_sha256);
+        let body = std::mem::take(&mut webhook.body);
+        match timeout(self.within, blobs.put(&path, body)).await {
+            Ok(Ok(())) => {
+                webhook.headers.body_ref = Some(path);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                let why = anyhow::Error::from(error);
+                tracing::warn!(error = format!("{why:#}"), "the blob store takes no body");
+                Err(refused("the blob store took no body"))
+            }
+            Err(_) => {
+                tracing::warn!("the blob store takes no body in time");
+                Err(refused("the blob store took no body in time"))
+            }
+        }
     }
-}
 
-async fn to_disk(spool: &Spool, webhook: Webhook) -> Result<(), Refused> {
-    let Webhook {
-        mut headers,
-        body,
-        placement,
-        ticket,
-    } = webhook;
-    headers.spooled = true;
-    let pairs = headers
-        .to_pairs()
-        .into_iter()
-        .map(|(name, value)| (name.into_owned(), value.into_owned().into_bytes()))
-        .collect();
-    let entry = Entry {
-        overflow: ticket.lane() == Lane::Overflow,
-        placement,
-        headers: pairs,
-        body,
-    };
-    spool
-        .append(entry)
-        .await
-        .map_err(|error| Refused::Failed(error.to_string()))?;
-    ticket.spooled();
-    Ok(())
+    async fn to_disk(&self, spool: &Spool, webhook: Webhook) -> Result<(), Refused> {
+        let Webhook {
+            mut headers,
+            body,
+            placement,
+            ticket,
+        } = webhook;
+        headers.spooled = true;
+        let pairs = headers
+            .to_pairs()
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value.into_owned().into_bytes()))
+            .collect();
+        let kept = spool.append(Entry {
+            overflow: ticket.lane() == Lane::Overflow,
+            placement,
+            headers: pairs,
+            body,
+        });
+        // From here on it may be on disk, whether or not somebody waits to hear so.
+        let spooled = ticket.spooled();
+        match kept.await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                spooled.gave_up();
+                self.disk_refused.store(true, Ordering::Relaxed);
+                Err(Refused::Failed(error.to_string()))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,22 +6,26 @@
 //! and the end of the queue must come nearer.
 
 mod pace;
+mod refused;
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use anyhow::Context as _;
 use runtime::{backoff::Backoff, shutdown::Shutdown};
-use schemas::raw_webhook::RawHeaders;
+use schemas::{TenantId, raw_webhook::RawHeaders};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::pace::Pace;
 use crate::{
     delivery::Delivery,
     metrics::Metrics,
-    raw_log::{Confirmation, Lane, Placed, Refused},
+    raw_log::{Confirmation, Lane, Placed, Record, Refused},
     spool::{Entry, Sequence, Spool, SpoolError},
     tenants::Current,
 };
@@ -30,8 +34,8 @@ const BATCH_BYTES: usize = 1 << 20;
 /// In flight at once: a small part of what the producer's queue holds, beside new webhooks.
 const BATCH_ENTRIES: usize = 2_000;
 const PROBE_ENTRIES: usize = 16;
-/// Longer than a record may wait in the producer.
-const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
+/// Beyond what a record may wait in the producer.
+const CONFIRMATION_SLACK: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
@@ -44,6 +48,10 @@ pub struct Drain {
     pub delivery: Arc<Delivery>,
     /// Who may overflow.
     pub tenants: Arc<Current>,
+    /// Entries that the process before this one left on the disk, and that are still there.
+    pub left_before: AtomicU64,
+    /// Where entries go that Kafka will never take.
+    pub refused: PathBuf,
     /// Entries a second, at the least.
     pub per_second: u32,
     /// Counts.
@@ -54,7 +62,7 @@ impl Drain {
     /// Drains whatever arrives, until shutdown; what is left then is drained by the next process.
     ///
     /// # Errors
-    /// When the disk can't be read, or what it holds can't be understood by this version.
+    /// Only when a thread can't be had: a disk that fails is tried again.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         tokio::select! {
             () = shutdown.requested() => Ok(()),
@@ -88,17 +96,18 @@ impl Drain {
         let mut pace = Pace::new(self.per_second, Instant::now());
         loop {
             let batch = match self.read(entries_max).await? {
-                Ok(batch) => understood(batch)?,
-                Err(why @ SpoolError::Newer { .. }) => return Err(why.into()),
-                Err(why) => return Ok((drained, Err(Refused::Failed(why.to_string())))),
+                Ok(batch) => batch,
+                Err(why) => return Ok((drained, Err(disk(&why)))),
             };
             if batch.is_empty() {
                 return Ok((drained, Ok(())));
             }
             let (through, ended) = self.send(&batch).await;
             // Only what lies before the first failure leaves the disk.
-            if let Some((last, _)) = through.checked_sub(1).and_then(|at| batch.get(at)) {
-                self.settle(*last, through).await?;
+            if let Some((last, _)) = through.checked_sub(1).and_then(|at| batch.get(at))
+                && let Err(why) = self.settle(*last, through).await?
+            {
+                return Ok((drained, Err(disk(&why))));
             }
             drained += through;
             if ended.is_err() {
@@ -110,13 +119,13 @@ impl Drain {
         }
     }
 
-    /// Sends a batch in its order; gives how many from its beginning are in Kafka.
-    async fn send(&self, batch: &[(Sequence, Waiting)]) -> (usize, Result<(), Refused>) {
-        let deadline = Instant::now() + CONFIRMED_WITHIN;
+    /// Sends a batch in its order; gives how many from its beginning are done with.
+    async fn send(&self, batch: &[(Sequence, Entry)]) -> (usize, Result<(), Refused>) {
+        let deadline = Instant::now() + self.delivery.within + CONFIRMATION_SLACK;
         let (mut on_their_way, mut ended) = (Vec::with_capacity(batch.len()), Ok(()));
-        for (_, waiting) in batch {
-            match self.hand_over(waiting, deadline).await {
-                Ok(confirmation) => on_their_way.push((waiting, confirmation)),
+        for (sequence, entry) in batch {
+            match self.hand_over(entry) {
+                Ok(sent) => on_their_way.push((*sequence, entry, sent)),
                 Err(why) => {
                     ended = Err(why);
                     break;
@@ -124,39 +133,82 @@ impl Drain {
             }
         }
         let mut through = 0;
-        for (waiting, confirmation) in on_their_way {
-            match confirmed(confirmation, deadline).await {
-                Ok(placed) => self.placed(waiting, placed),
-                Err(why) => return (through, Err(why)),
+        for (sequence, entry, sent) in on_their_way {
+            let (tenant, reported) = match sent {
+                Sent::Sent(tenant, confirmation) => {
+                    (Some(tenant), confirmed(confirmation, deadline).await)
+                }
+                Sent::Never(why) => (None, Err(Refused::Unfit(why))),
+            };
+            let done = match reported {
+                Ok(placed) => {
+                    self.placed(entry, tenant.as_ref(), placed);
+                    Ok(())
+                }
+                Err(Refused::Unfit(why)) => self.set_aside(sequence, entry, why).await,
+                Err(why) => Err(why),
+            };
+            if done.is_err() {
+                return (through, done);
             }
+            self.left_before
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    left.checked_sub(1)
+                })
+                .ok();
             through += 1;
         }
         (through, ended)
     }
 
-    async fn hand_over(
-        &self,
-        waiting: &Waiting,
-        deadline: Instant,
-    ) -> Result<Confirmation, Refused> {
-        let Waiting {
-            headers,
-            entry,
-            lane,
-        } = waiting;
-        let record = (entry.placement, *lane);
-        let handed = self.delivery.hand_over(headers, &entry.body, record);
-        timeout_at(deadline, handed)
-            .await
-            .unwrap_or_else(|_| Err(late()))
+    fn hand_over(&self, entry: &Entry) -> Result<Sent, Refused> {
+        let pairs = entry.headers.iter();
+        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_slice()));
+        let headers = match RawHeaders::from_pairs(pairs) {
+            Ok(headers) => headers,
+            Err(header) => return Ok(Sent::Never(header.to_string())),
+        };
+        let handed = self.delivery.log.append(&Record {
+            headers: &headers,
+            body: &entry.body,
+            placement: entry.placement,
+            lane: lane(entry),
+        });
+        match handed {
+            Ok(confirmation) => Ok(Sent::Sent(headers.tenant, confirmation)),
+            Err(Refused::Unfit(why)) => Ok(Sent::Never(why)),
+            Err(why) => Err(why),
+        }
     }
 
-    fn placed(&self, waiting: &Waiting, placed: Placed) {
-        if waiting.lane == Lane::Overflow {
+    /// An entry that Kafka will never take must not hold up those behind it: it is kept beside the
+    /// spool, for people.
+    async fn set_aside(
+        &self,
+        Sequence(sequence): Sequence,
+        entry: &Entry,
+        why: String,
+    ) -> Result<(), Refused> {
+        let (folder, entry) = (self.refused.clone(), entry.clone());
+        let text = why.clone();
+        let keep = move || refused::keep(&folder, sequence, &entry, &text);
+        let kept = tokio::task::spawn_blocking(keep).await;
+        let told = |error: &dyn std::fmt::Display| Refused::Failed(format!("spool: {error}"));
+        kept.map_err(|error| told(&error))?
+            .map_err(|error| told(&error))?;
+        let folder = self.refused.display();
+        tracing::error!(sequence, why, %folder, "kafka will never take a webhook; it is kept there");
+        self.metrics.spool_refused();
+        Ok(())
+    }
+
+    fn placed(&self, entry: &Entry, tenant: Option<&TenantId>, placed: Placed) {
+        if lane(entry) == Lane::Overflow {
             let tenants = self.tenants.load();
-            let tenant = tenants.as_deref();
-            if let Some(tenant) = tenant.and_then(|all| all.tenant(&waiting.headers.tenant)) {
-                tenant.traffic().usage.drained(placed);
+            let known = tenants.as_deref().zip(tenant);
+            if let Some(tenant) = known.and_then(|(all, tenant)| all.tenant(tenant)) {
+                let is_own = self.left_before.load(Ordering::Relaxed) == 0;
+                tenant.traffic().usage.drained(placed, is_own);
             }
         }
     }
@@ -173,14 +225,38 @@ impl Drain {
         }))
     }
 
-    async fn settle(&self, through: Sequence, entries: usize) -> anyhow::Result<()> {
+    async fn settle(
+        &self,
+        through: Sequence,
+        entries: usize,
+    ) -> anyhow::Result<Result<(), SpoolError>> {
         let spool = self.spool.clone();
-        tokio::task::spawn_blocking(move || spool.settle(through))
-            .await?
-            .context("spool")?;
-        self.metrics.drained(entries);
-        Ok(())
+        let settled = tokio::task::spawn_blocking(move || spool.settle(through)).await?;
+        if settled.is_ok() {
+            self.metrics.drained(entries);
+        }
+        Ok(settled)
     }
+}
+
+/// What became of an entry that was handed over.
+enum Sent {
+    /// Whose it is, and who will say whether Kafka has it.
+    Sent(TenantId, Confirmation),
+    /// No attempt will ever succeed, for this.
+    Never(String),
+}
+
+fn lane(entry: &Entry) -> Lane {
+    if entry.overflow {
+        Lane::Overflow
+    } else {
+        Lane::Normal
+    }
+}
+
+fn disk(error: &SpoolError) -> Refused {
+    Refused::Failed(error.to_string())
 }
 
 fn late() -> Refused {
@@ -192,34 +268,4 @@ async fn confirmed(confirmation: Confirmation, deadline: Instant) -> Result<Plac
         Ok(Ok(report)) => report,
         Ok(Err(_)) | Err(_) => Err(late()),
     }
-}
-
-/// An entry whose headers were read.
-struct Waiting {
-    headers: RawHeaders,
-    entry: Entry,
-    lane: Lane,
-}
-
-fn understood(batch: Vec<(Sequence, Entry)>) -> anyhow::Result<Vec<(Sequence, Waiting)>> {
-    let understand = |(sequence, entry): (Sequence, Entry)| {
-        let pairs = entry.headers.iter();
-        let headers = RawHeaders::from_pairs(pairs.map(|(name, value)| (name.as_str(), &**value)))
-            .context(
-                "the spool holds a webhook that this version can't read; drain it with the version \
-                 that wrote it (`waybill spool drain`)",
-            )?;
-        let lane = if entry.overflow {
-            Lane::Overflow
-        } else {
-            Lane::Normal
-        };
-        let waiting = Waiting {
-            headers,
-            entry,
-            lane,
-        };
-        Ok((sequence, waiting))
-    };
-    batch.into_iter().map(understand).collect()
 }

@@ -88,6 +88,8 @@ struct Failed {
 struct Attempts {
     count: u32,
     first_at: Micros,
+    /// Proved nothing: a stranger's, once something proves itself.
+    unproven: bool,
 }
 
 impl Failed {
@@ -102,7 +104,7 @@ impl Failed {
         self.attempts.retain(|_, attempts| attempts.first_at > at);
     }
 
-    fn fail(&mut self, about: About, now: Micros) {
+    fn fail(&mut self, about: About, unproven: bool, now: Micros) {
         if self.attempts.len() >= WEBHOOKS_MAX && !self.attempts.contains_key(&about) {
             let least = self
                 .attempts
@@ -115,6 +117,7 @@ impl Failed {
         let attempts = self.attempts.entry(about).or_insert(Attempts {
             count: 0,
             first_at: now,
+            unproven,
         });
         attempts.count = attempts.count.saturating_add(1);
     }
@@ -143,47 +146,55 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Notes an answer. `None`: nothing changed.
+    /// Notes an answer, and tells how many attempts are left where that may have changed. It is told
+    /// before the next answer is noted, so that the last word is the newest.
     pub fn answered(
         &self,
-        endpoint: &Endpoint,
-        outcome: Outcome,
+        (endpoint, outcome): (&Endpoint, Outcome),
         about: impl FnOnce(Contract) -> About,
         now: Micros,
-    ) -> Option<Left> {
+        tell: impl FnOnce(Left),
+    ) {
         let contract = contracts::of(endpoint.provider);
-        let attempts_max = contract.attempts?;
-        let since = Micros(now.0.saturating_sub(contract.window_micros()));
-        let is_ours = match outcome.disposition() {
-            Disposition::Done => {
-                if self.endpoints.load(Ordering::Relaxed) == 0 {
-                    return None;
-                }
-                false
-            }
-            Disposition::Retry(_) => true,
-            Disposition::Refuse(_) => {
-                outcome != Outcome::Refused || endpoint.proved_at().is_none_or(|at| at < since)
-            }
+        let Some(attempts_max) = contract.attempts else {
+            return;
         };
+        let since = Micros(now.0.saturating_sub(contract.window_micros()));
+        let unproven = outcome == Outcome::Refused;
+        let is_ours = match outcome.disposition() {
+            Disposition::Done => false,
+            Disposition::Retry(_) => true,
+            Disposition::Refuse(_) => !unproven || endpoint.proved_at().is_none_or(|at| at < since),
+        };
+        let is_success = match outcome {
+            Outcome::Accepted | Outcome::Unverified => true,
+            // A 200 to who knows whom.
+            _ => false,
+        };
+        let nothing_failed = self.endpoints.load(Ordering::Relaxed) == 0;
+        if !is_ours && (!is_success || nothing_failed) {
+            return;
+        }
+        // Before the lock: a body may be long.
+        let about = about(contract);
         let mut all = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let left = if is_ours {
             let failed = all
                 .entry(endpoint.id.clone())
                 .or_insert_with(|| Failed::of(endpoint));
             failed.forget_before(since);
-            failed.fail(about(contract), now);
+            failed.fail(about, unproven, now);
             Some(Left::Only(attempts_max.saturating_sub(failed.most())))
-        } else if outcome.disposition() == Disposition::Done {
-            succeeded(&mut all, endpoint, about(contract), since).map(|most| match most {
+        } else {
+            succeeded(&mut all, endpoint, about, since).map(|most| match most {
                 0 => Left::All,
                 most => Left::Only(attempts_max.saturating_sub(most)),
             })
-        } else {
-            None
         };
         self.endpoints.store(all.len(), Ordering::Relaxed);
-        left
+        if let Some(left) = left {
+            tell(left);
+        }
     }
 
     /// Forgets what happened before the carriers' windows, at endpoints where nothing happens any more
@@ -214,8 +225,9 @@ fn succeeded(
 ) -> Option<u32> {
     let failed = all.get_mut(&endpoint.id)?;
     failed.forget_before(since);
-    failed.attempts.remove(&about);
-    failed.attempts.remove(&About::Unread);
+    failed
+        .attempts
+        .retain(|of, attempts| *of != about && *of != About::Unread && !attempts.unproven);
     let most = failed.most();
     if most == 0 {
         all.remove(&endpoint.id);
@@ -246,7 +258,18 @@ mod tests {
 
     /// Answers about webhook `number`.
     fn answer(failures: &Failures, to: &Endpoint, outcome: Outcome, number: u64) -> Option<Left> {
-        failures.answered(to, outcome, |_| About::Webhook(number), NOW)
+        at(failures, (to, outcome), About::Webhook(number), NOW)
+    }
+
+    fn at(
+        failures: &Failures,
+        answer: (&Endpoint, Outcome),
+        about: About,
+        now: Micros,
+    ) -> Option<Left> {
+        let mut told = None;
+        failures.answered(answer, |_| about, now, |left| told = Some(left));
+        told
     }
 
     #[test]
@@ -273,7 +296,7 @@ mod tests {
         answer(&failures, &to, Outcome::NotDurable, 1);
         answer(&failures, &to, Outcome::NotDurable, 1);
         answer(&failures, &to, Outcome::NotDurable, 2);
-        failures.answered(&to, Outcome::Busy, |_| About::Unread, NOW);
+        at(&failures, (&to, Outcome::Busy), About::Unread, NOW);
         assert_eq!(
             answer(&failures, &to, Outcome::Accepted, 1),
             Some(Left::Only(9))
@@ -292,12 +315,18 @@ mod tests {
             answer(&failures, &to, Outcome::Refused, 1),
             Some(Left::Only(9))
         );
+        // Quarantined is no proof; a proof takes back what was held against us.
+        assert_eq!(answer(&failures, &to, Outcome::Quarantined, 2), None);
+        assert_eq!(
+            answer(&failures, &to, Outcome::Accepted, 3),
+            Some(Left::All)
+        );
         to.proved(NOW);
         for _ in 0..1_000 {
             assert_eq!(answer(&failures, &to, Outcome::Refused, 1), None);
         }
         let later = Micros(NOW.0 + 25 * HOUR);
-        let left = failures.answered(&to, Outcome::Refused, |_| About::Webhook(2), later);
+        let left = at(&failures, (&to, Outcome::Refused), About::Webhook(2), later);
         assert_eq!(left, Some(Left::Only(9)));
     }
 
@@ -308,7 +337,12 @@ mod tests {
             answer(&failures, &to, Outcome::NotDurable, 1);
         }
         let later = Micros(NOW.0 + 25 * HOUR);
-        let left = failures.answered(&to, Outcome::NotDurable, |_| About::Webhook(1), later);
+        let left = at(
+            &failures,
+            (&to, Outcome::NotDurable),
+            About::Webhook(1),
+            later,
+        );
         assert_eq!(left, Some(Left::Only(9)));
         assert!(failures.sweep(later).is_empty());
         assert_eq!(

@@ -1,14 +1,17 @@
 //! What is looked at every second: the disk, Kafka, and failures that no longer count.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use runtime::{clock::SharedClock, health::Part, shutdown::Shutdown};
 use schemas::Micros;
 
 use crate::{
+    delivery::Delivery,
     failures::{Failures, Left},
     metrics::Metrics,
-    raw_log::RawLog,
     spool::Spool,
 };
 
@@ -16,8 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is looked at.
 pub struct Housekeeping {
-    /// Whether Kafka takes records.
-    pub log: Arc<dyn RawLog>,
+    /// Whether Kafka takes records, and the disk.
+    pub delivery: Arc<Delivery>,
     /// How much waits on disk, and how much may.
     pub spool: Option<(Spool, u64)>,
     /// What the disk says of its health.
@@ -52,7 +55,7 @@ impl Housekeeping {
     }
 
     fn look(&self) {
-        let is_up = self.log.is_up();
+        let is_up = self.delivery.log.is_up();
         let now = self.clock.now_micros();
         self.metrics.kafka_up(is_up);
         for failing in self.failures.sweep(Micros(now)) {
@@ -64,10 +67,12 @@ impl Housekeeping {
         };
         let stats = spool.stats();
         self.metrics.spool(&stats, *bytes_max, now);
-        // With Kafka there is another way.
-        if !is_up && stats.bytes >= *bytes_max / 100 * 98 {
-            self.part
-                .not_ready("full while Kafka takes nothing (spool.bytes_max): bring Kafka back");
+        let is_needed = !is_up || stats.records > 0;
+        let refused = self.delivery.disk_refused.swap(false, Ordering::Relaxed);
+        if is_needed && (refused || stats.bytes >= *bytes_max / 100 * 98) {
+            self.part.not_ready(
+                "full or failing, and webhooks need it (spool.bytes_max, the disk): bring Kafka back",
+            );
         } else {
             self.part.ready();
         }

@@ -16,7 +16,7 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
-use runtime::{health::Part, settings::KafkaSettings, shutdown::Shutdown};
+use runtime::{clock::SharedClock, health::Part, settings::KafkaSettings, shutdown::Shutdown};
 use schemas::topics::Topic;
 use tokio::sync::oneshot;
 
@@ -55,6 +55,7 @@ pub struct KafkaLog {
     normal: Arc<Target>,
     overflow: Arc<Target>,
     link: Arc<Link>,
+    clock: SharedClock,
 }
 
 /// What a log is made with.
@@ -66,6 +67,8 @@ pub struct Options<'a> {
     pub within: Duration,
     /// Told whether Kafka takes records.
     pub part: Part,
+    /// Brokers refuse records from the future.
+    pub clock: SharedClock,
     /// Webhooks that Kafka does not take are safe elsewhere: its absence is reported, and is no
     /// reason to take none.
     pub has_spool: bool,
@@ -94,6 +97,7 @@ impl KafkaLog {
             normal: Arc::new(Target::new(Topic::Raw, options.prefix)),
             overflow: Arc::new(Target::new(Topic::RawOverflow, options.prefix)),
             link,
+            clock: options.clock,
         })
     }
 
@@ -203,7 +207,7 @@ impl RawLog for KafkaLog {
             .partition(i32::try_from(partition).unwrap_or_default())
             .key(key.as_bytes())
             .payload(record.body)
-            .timestamp(record.headers.received_at.millis())
+            .timestamp(record.headers.received_at.millis().min(self.clock.now_ms()))
             .headers(headers);
         match self.producer.send(message) {
             Ok(()) => Ok(confirmation),

@@ -70,6 +70,8 @@ pub const DEFAULTS: &str = include_str!("../settings.default.toml");
 const RECORD_BYTES_MAX: usize = 900_000;
 const SEGMENT_BYTES: u64 = 64 << 20;
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+/// A server that is stopped looks once a second whether its connections have ended.
+const SERVER_LOOKS_WITHIN: Duration = Duration::from_secs(2);
 /// A confirmation that comes just in time still finds somebody waiting.
 const CONFIRMATION_SLACK: Duration = Duration::from_millis(250);
 
@@ -90,6 +92,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
             prefix: &settings.common.topics.prefix,
             within: settings.http.durable_within(),
             part: context.health.part("kafka"),
+            clock: Arc::clone(&context.clock),
             has_spool: spool.is_some(),
         },
     )?;
@@ -98,7 +101,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     beside(&settings, &context, &service, &log)?;
 
     let within = settings.common.service.shutdown_within();
-    let finish = within.saturating_sub(settings.http.stop_wait() + FLUSH_WITHIN);
+    let finish =
+        within.saturating_sub(settings.http.stop_wait() + FLUSH_WITHIN + SERVER_LOOKS_WITHIN);
     let running = Arc::clone(&service);
     let server = server(
         running,
@@ -172,6 +176,7 @@ fn delivery(
         spool_after: settings.spool.after(),
         within: settings.http.durable_within() + CONFIRMATION_SLACK,
         spooled: AtomicU64::new(0),
+        disk_refused: AtomicBool::new(false),
         metrics: Arc::clone(metrics),
     })
 }
@@ -234,13 +239,15 @@ fn beside(
             spool: spool.clone(),
             delivery: Arc::clone(&service.delivery),
             tenants: Arc::clone(tenants),
+            left_before: AtomicU64::new(spool.stats().records),
+            refused: settings.spool.refused(),
             per_second: settings.spool.drain_per_second,
             metrics: Arc::clone(metrics),
         };
         tasks.spawn("drain", drain.run(shutdown.clone()));
     }
     let housekeeping = Housekeeping {
-        log: Arc::clone(&service.delivery.log),
+        delivery: Arc::clone(&service.delivery),
         spool: spool.map(|spool| (spool.clone(), settings.spool.bytes_max)),
         part: context.health.part("spool"),
         failures: Arc::clone(&service.failures),

@@ -73,6 +73,10 @@ const SPOOL_DAMAGED: (&str, &str) = (
     "waybill_ingest_spool_quarantined_files",
     "Files of the spool that were found damaged and are kept aside",
 );
+const SPOOL_REFUSED: (&str, &str) = (
+    "waybill_ingest_spool_refused_total",
+    "Webhooks from the disk that Kafka will never take; they are kept in the folder beside the spool",
+);
 const KAFKA_UP: (&str, &str) = ("waybill_ingest_kafka_up", "1 while Kafka takes records");
 const OVERFLOWED: (&str, &str) = (
     "waybill_ingest_overflowed_total",
@@ -127,6 +131,7 @@ struct SpoolGauges {
     bytes_max: IntGauge,
     oldest: IntGauge,
     damaged: IntGauge,
+    refused: IntCounter,
 }
 
 const PROVIDERS: usize = Provider::ALL.len() + 1;
@@ -192,6 +197,7 @@ impl Metrics {
                 bytes_max: gauge(SPOOL_BYTES_MAX)?,
                 oldest: gauge(SPOOL_AGE)?,
                 damaged: gauge(SPOOL_DAMAGED)?,
+                refused: counters(SPOOL_REFUSED, &[])?.with_label_values::<&str>(&[]),
             },
             kafka_up: gauge(KAFKA_UP)?,
             overflowed: counters(OVERFLOWED, &["provider"])?,
@@ -252,6 +258,10 @@ impl Metrics {
         gauges.damaged.set(number(stats.quarantined));
         let age = stats.oldest_at.map_or(0, |at| now_micros - at.0);
         gauges.oldest.set(age.max(0) / 1_000_000);
+    }
+
+    pub(crate) fn spool_refused(&self) {
+        self.spool.refused.inc();
     }
 
     pub(crate) fn kafka_up(&self, is_up: bool) {

@@ -73,11 +73,13 @@ impl Usage {
         Ticket(Some(Arc::clone(self)))
     }
 
-    /// A webhook from the disk came to lie in the overflow lane; perhaps it was sent by the process
-    /// before this one.
-    pub fn drained(&self, placed: Placed) {
+    /// A webhook from the disk came to lie in the overflow lane; perhaps it is one that the process
+    /// before this one left there.
+    pub fn drained(&self, placed: Placed, is_own: bool) {
         let mut backlog = self.backlog();
-        backlog.under_way = backlog.under_way.saturating_sub(1);
+        if is_own {
+            backlog.under_way = backlog.under_way.saturating_sub(1);
+        }
         backlog.lies(placed);
         self.overflows.store(true, Ordering::Release);
     }
@@ -136,9 +138,21 @@ impl Ticket {
         }
     }
 
-    /// The webhook is on disk and will be there; [`Usage::drained`] is told when it is.
-    pub fn spooled(mut self) {
-        self.0 = None;
+    /// The webhook goes there by the disk; [`Usage::drained`] is told when it lies there.
+    #[must_use]
+    pub fn spooled(mut self) -> Spooled {
+        Spooled(self.0.take())
+    }
+}
+
+/// The ticket of a webhook that may be on disk.
+#[derive(Debug)]
+pub struct Spooled(Option<Arc<Usage>>);
+
+impl Spooled {
+    /// The disk did not take it.
+    pub fn gave_up(self) {
+        drop(Ticket(self.0));
     }
 }
 
@@ -225,6 +239,7 @@ mod tests {
     fn a_webhook_that_was_not_stored_holds_nobody_there() {
         let (usage, rate) = spent();
         drop(usage.lane(&rate));
+        usage.lane(&rate).spooled().gave_up();
         assert!(usage.overflows());
         assert!(usage.settle(|_| None));
     }
@@ -232,9 +247,9 @@ mod tests {
     #[test]
     fn what_lies_on_disk_counts_until_it_is_drained_and_read() {
         let (usage, rate) = spent();
-        usage.lane(&rate).spooled();
+        drop(usage.lane(&rate).spooled());
         assert!(!usage.settle(|_| Some(100)));
-        usage.drained(placed(0, 5));
+        usage.drained(placed(0, 5), true);
         assert!(!usage.settle(|_| Some(5)));
         assert!(usage.settle(|_| Some(6)));
     }
@@ -242,7 +257,7 @@ mod tests {
     #[test]
     fn what_a_process_before_left_on_disk_overflows_here_too() {
         let usage = Arc::new(Usage::default());
-        usage.drained(placed(0, 5));
+        usage.drained(placed(0, 5), false);
         assert_eq!(usage.lane(&Rate::new(None, None)).lane(), Lane::Overflow);
     }
 

@@ -125,9 +125,9 @@ impl Service {
         about: impl FnOnce(Contract) -> About,
         now: Micros,
     ) {
-        if let Some(left) = self.failures.answered(endpoint, outcome, about, now) {
-            self.metrics.attempts_left(&Failing::at(endpoint), left);
-        }
+        let tell = |left| self.metrics.attempts_left(&Failing::at(endpoint), left);
+        self.failures
+            .answered((endpoint, outcome), about, now, tell);
     }
 
     /// Answers somebody who only looks whether the address exists.

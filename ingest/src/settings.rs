@@ -9,7 +9,7 @@ use std::{
 use runtime::settings::{BlobsSettings, Common, PrivacySettings, Problems};
 use serde::Deserialize;
 
-use crate::{proxies::Proxies, tls::Files};
+use crate::{body::REQUEST_BYTES, proxies::Proxies, tls::Files};
 
 /// The largest body, and a segment to write it to.
 const SPOOL_BYTES_MIN: u64 = 64 << 20;
@@ -65,6 +65,14 @@ impl Spool {
     #[must_use]
     pub fn is_set(&self) -> bool {
         !self.dir.as_os_str().is_empty()
+    }
+
+    /// Where webhooks go that Kafka will never take: a folder beside the spool's.
+    #[must_use]
+    pub fn refused(&self) -> PathBuf {
+        let mut name = self.dir.file_name().unwrap_or_default().to_owned();
+        name.push("-refused");
+        self.dir.with_file_name(name)
     }
 
     /// How long Kafka may take before a webhook goes to the disk.
@@ -128,21 +136,20 @@ impl Http {
         if self.connections_max == 0 {
             problems.add("http.connections_max", "0 would refuse every connection");
         }
-        if !(self.body_bytes_max + 1..=self.in_flight_bytes_max)
-            .contains(&self.tenant_in_flight_bytes_max)
-        {
+        let largest = self.body_bytes_max.saturating_add(REQUEST_BYTES);
+        if !(largest..=self.in_flight_bytes_max).contains(&self.tenant_in_flight_bytes_max) {
             problems.add(
                 "http.tenant_in_flight_bytes_max",
-                "must be above http.body_bytes_max and at most http.in_flight_bytes_max",
+                "must be at least 8192 above http.body_bytes_max, and at most http.in_flight_bytes_max",
             );
         }
         if self.body_bytes_max == 0 {
             problems.add("http.body_bytes_max", "0 would refuse every webhook");
         }
-        if self.body_bytes_max >= self.in_flight_bytes_max {
+        if largest > self.in_flight_bytes_max {
             problems.add(
                 "http.in_flight_bytes_max",
-                "must be above http.body_bytes_max, or the largest body never fits",
+                "must be at least 8192 above http.body_bytes_max, or the largest body never fits",
             );
         }
         if self.body_seconds_max == 0 {

@@ -38,8 +38,15 @@ pub struct Certificate {
     files: Files,
     provider: Arc<CryptoProvider>,
     current: ArcSwap<CertifiedKey>,
-    /// The files as they were last looked at.
-    seen: Mutex<[Stamp; 2]>,
+    looks: Mutex<Looks>,
+}
+
+#[derive(Debug)]
+struct Looks {
+    /// The files as they were when they were last read well.
+    read: [Stamp; 2],
+    /// As they were when they were last reported.
+    told: Option<[Stamp; 2]>,
 }
 
 impl ResolvesServerCert for Certificate {
@@ -54,14 +61,17 @@ impl Certificate {
     /// # Errors
     /// When they can't be read, or don't belong together.
     pub fn read(files: Files) -> anyhow::Result<Arc<Self>> {
-        let seen = Mutex::new(stamps(&files));
+        let looks = Mutex::new(Looks {
+            read: stamps(&files),
+            told: None,
+        });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let current = ArcSwap::from_pointee(certified(&files, &provider)?);
         Ok(Arc::new(Self {
             files,
             provider,
             current,
-            seen,
+            looks,
         }))
     }
 
@@ -100,19 +110,23 @@ impl Certificate {
     /// Reads the files if they are others than before.
     fn look(&self, metrics: &Metrics) {
         let now = stamps(&self.files);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *seen, now) == now {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.read == now {
             return;
         }
         match certified(&self.files, &self.provider) {
             Ok(key) => {
+                looks.read = now;
                 self.current.store(Arc::new(key));
                 metrics.certificate_good(true);
                 tracing::info!("the TLS certificate was read again");
             }
+            // Tried again at every look: what is in the way may be a permission.
             Err(why) => {
                 metrics.certificate_good(false);
-                tracing::error!(why = format!("{why:#}"), "the old TLS certificate stays");
+                if looks.told.replace(now) != Some(now) {
+                    tracing::error!(why = format!("{why:#}"), "the old TLS certificate stays");
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use super::*;
 use crate::{
     drain::Drain,
     rates::{Rate, Usage},
+    raw_log::Confirmation,
     spool,
     tenants::Current,
 };
@@ -30,6 +31,8 @@ type Taken = (ReceiptId, bool, Lane);
 
 struct FakeLog {
     mood: Mutex<Mood>,
+    /// Never taken, whatever the mood.
+    unfit: Mutex<Option<ReceiptId>>,
     up: AtomicBool,
     taken: Mutex<Vec<Taken>>,
     kept: Mutex<Vec<oneshot::Sender<Result<Placed, Refused>>>>,
@@ -39,6 +42,12 @@ impl RawLog for FakeLog {
     fn append(&self, record: &Record<'_>) -> Result<Confirmation, Refused> {
         let (confirm, confirmation) = oneshot::channel();
         let refused = || Refused::Failed("no replica".into());
+        if *self.unfit.lock().unwrap() == Some(record.headers.receipt_id) {
+            confirm
+                .send(Err(Refused::Unfit("too large".into())))
+                .unwrap();
+            return Ok(confirmation);
+        }
         match *self.mood.lock().unwrap() {
             Mood::Full => return Err(Refused::Full),
             Mood::Unfit => confirm
@@ -70,13 +79,14 @@ struct Site {
     log: Arc<FakeLog>,
     delivery: Arc<Delivery>,
     spool: Spool,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn site(bytes_max: u64) -> Site {
     let folder = tempfile::TempDir::new().unwrap();
     let log = Arc::new(FakeLog {
         mood: Mutex::new(Mood::Takes),
+        unfit: Mutex::default(),
         up: AtomicBool::new(true),
         taken: Mutex::default(),
         kept: Mutex::default(),
@@ -96,13 +106,14 @@ fn site(bytes_max: u64) -> Site {
         spool_after: Duration::from_millis(20),
         within: Duration::from_secs(30),
         spooled: AtomicU64::new(0),
+        disk_refused: AtomicBool::new(false),
         metrics: Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap()),
     });
     Site {
         log,
         delivery,
         spool,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -166,6 +177,8 @@ impl Site {
             spool: self.spool.clone(),
             delivery: Arc::clone(&self.delivery),
             tenants: Arc::new(Current::empty()),
+            left_before: AtomicU64::new(0),
+            refused: self.folder.path().join("refused"),
             per_second: 100_000,
             metrics: Arc::clone(&self.delivery.metrics),
         };
@@ -231,6 +244,32 @@ async fn a_record_that_kafka_will_never_take_does_not_block_the_disk() {
     site.mood(Mood::Unfit);
     assert!(matches!(site.deliver(1).await, Err(Refused::Unfit(_))));
     assert!(site.spool.is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_kafka_never_takes_is_kept_apart_and_those_behind_it_get_through() {
+    let site = site(ROOM);
+    site.log.up.store(false, Ordering::Relaxed);
+    for number in 1..=3 {
+        site.deliver(number).await.unwrap();
+    }
+    site.log.up.store(true, Ordering::Relaxed);
+    *site.log.unfit.lock().unwrap() = Some(receipt(2));
+    site.drain().await;
+    let taken: Vec<ReceiptId> = site.taken().iter().map(|taken| taken.0).collect();
+    assert_eq!(taken, [receipt(1), receipt(3)]);
+    let kept = std::fs::read_dir(site.folder.path().join("refused")).unwrap();
+    let texts: Vec<String> = kept
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(texts.len(), 2);
+    assert!(texts.iter().any(|text| text == "abc"));
+    let id = receipt(2).to_string();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains(&id) && text.contains("too large"))
+    );
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ impl Link {
             Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord) => {
                 Refused::Unfit(error.to_string())
             }
+            // Our clock or the broker's is wrong; that is no outage.
+            Some(RDKafkaErrorCode::InvalidTimestamp) => Refused::Failed(error.to_string()),
             Some(_) | None => {
                 self.down(&error.to_string());
                 Refused::Failed(error.to_string())

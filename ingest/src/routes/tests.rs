@@ -172,6 +172,7 @@ impl Site {
             spool_after: Duration::from_millis(50),
             within: Duration::from_millis(50),
             spooled: AtomicU64::new(0),
+            disk_refused: AtomicBool::new(false),
             metrics: Arc::clone(&metrics),
         };
         let service = Arc::new(Service {

@@ -54,6 +54,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         prefix: &settings.common.topics.prefix,
         within: settings.http.durable_within(),
         part: context.health.part("kafka"),
+        clock: Arc::clone(&context.clock),
         has_spool: false,
     };
     let log = KafkaLog::new(&settings.common.kafka, options)?;
@@ -65,6 +66,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         spool_after: settings.spool.after(),
         within: settings.http.durable_within(),
         spooled: AtomicU64::new(0),
+        disk_refused: AtomicBool::new(false),
         metrics: Arc::clone(&metrics),
     };
     let http = &settings.http;
