@@ -4,7 +4,7 @@
 //! datum. Readers decode by the writer's schema; what a newer writer added is ignored, and what it
 //! left out comes from serde defaults. `read_deser` never meets a reader schema: it panics with one.
 //!
-//! What is of our own newest schemas, in and out, goes through [`datum`]; apache-avro says what a
+//! What is of our own newest schemas, in and out, goes through `datum`; apache-avro says what a
 //! schema is and reads whatever another version wrote.
 
 mod datum;
@@ -214,13 +214,13 @@ impl Decoder {
 
 /// A record's name and size, as serde's derived code knows them.
 fn root(schema: &'static Schema) -> Option<Root<'static>> {
-    match schema {
-        Schema::Record(record) => Some(Root {
-            name: record.name.name(),
-            fields: record.fields.len(),
-        }),
-        _ => None,
-    }
+    let Schema::Record(record) = schema else {
+        return None;
+    };
+    Some(Root {
+        name: record.name.name(),
+        fields: record.fields.len(),
+    })
 }
 
 struct Readers {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-const GATHERED_BYTES: usize = 1024;
+const GATHERED_BYTES: usize = 512;
 
 /// A hash that is being made.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn pieces_of_any_length_give_the_hash_of_the_whole() {
-        for length in [0, 1, 7, 500, 1023, 1024, 1025, 3000] {
+        for length in [0, 1, 7, 500, 511, 512, 513, 3000] {
             let piece = vec![b'x'; length];
             let mut gathering = Gathering::default();
             for _ in 0..5 {
