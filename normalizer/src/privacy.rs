@@ -1,20 +1,29 @@
 //! What happens to phones, names, addresses and plates, by the tenant's rule.
 
-use std::{cell::OnceCell, fmt};
+use std::{
+    cell::OnceCell,
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use hmac::{Hmac, KeyInit, Mac};
-use schemas::{PiiRule, TenantId};
+use schemas::{PiiRule, TenantId, ids::push_hex};
 use sha2::Sha256;
 
 type HmacSha256 = Hmac<Sha256>;
 
-/// Hex digits of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
-const PSEUDONYM_DIGITS: usize = 24;
+/// Bytes of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
+const PSEUDONYM_BYTES: usize = 12;
+/// Tenants whose derived key is kept; beyond, all are derived anew.
+const KEPT_MAX: usize = 1024;
 
 /// The key behind all pseudonyms.
 #[derive(Clone)]
 pub struct Privacy {
     master: HmacSha256,
+    /// Deriving a key takes as long as three pseudonyms.
+    derived: Arc<Mutex<BTreeMap<TenantId, HmacSha256>>>,
 }
 
 impl fmt::Debug for Privacy {
@@ -27,17 +36,38 @@ impl Privacy {
     /// From `privacy.key`.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        Self { master: keyed(key) }
+        Self {
+            master: keyed(key),
+            derived: Arc::default(),
+        }
     }
 
     /// One tenant's rule, under its own key: two tenants never see the same pseudonym.
     pub(crate) fn of<'a>(&'a self, tenant: &'a TenantId, rule: PiiRule) -> TenantPrivacy<'a> {
         TenantPrivacy {
-            master: &self.master,
+            privacy: self,
             tenant,
             rule,
             key: OnceCell::new(),
         }
+    }
+
+    fn key_of(&self, tenant: &TenantId) -> HmacSha256 {
+        // What a thread left that died in here is a whole map: an entry is made outside.
+        let kept = || self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = kept().get(tenant) {
+            return key.clone();
+        }
+        let mut key = self.master.clone();
+        key.update(b"tenant");
+        key.update(tenant.as_str().as_bytes());
+        let key = keyed(&key.finalize().into_bytes());
+        let mut kept = kept();
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(tenant.clone(), key.clone());
+        key
     }
 }
 
@@ -46,9 +76,10 @@ fn keyed(key: &[u8]) -> HmacSha256 {
     HmacSha256::new_from_slice(key).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
 }
 
-/// One tenant's rule. Its key is derived when the first personal text comes: most events have none.
+/// One tenant's rule. Its key is asked for when the first personal text comes: most events have
+/// none.
 pub(crate) struct TenantPrivacy<'a> {
-    master: &'a HmacSha256,
+    privacy: &'a Privacy,
     tenant: &'a TenantId,
     rule: PiiRule,
     key: OnceCell<HmacSha256>,
@@ -65,22 +96,16 @@ impl TenantPrivacy<'_> {
             PiiRule::Keep => Some(text.to_owned()),
             PiiRule::Drop => None,
             PiiRule::Pseudonymise => {
-                let mut mac = self.key.get_or_init(|| self.derived()).clone();
+                let key = self.key.get_or_init(|| self.privacy.key_of(self.tenant));
+                let mut mac = key.clone();
                 mac.update(text.as_bytes());
-                let digest = hex::encode(mac.finalize().into_bytes());
-                Some(format!(
-                    "p_{}",
-                    digest.get(..PSEUDONYM_DIGITS).unwrap_or_default()
-                ))
+                let mut pseudonym = String::with_capacity(2 + 2 * PSEUDONYM_BYTES);
+                pseudonym.push_str("p_");
+                let digest = mac.finalize().into_bytes();
+                push_hex(digest.get(..PSEUDONYM_BYTES)?, &mut pseudonym);
+                Some(pseudonym)
             }
         }
-    }
-
-    fn derived(&self) -> HmacSha256 {
-        let mut key = self.master.clone();
-        key.update(b"tenant");
-        key.update(self.tenant.as_str().as_bytes());
-        keyed(&key.finalize().into_bytes())
     }
 }
 
@@ -123,5 +148,18 @@ mod tests {
         assert_eq!(apply("k", "acme", PiiRule::Keep, "Ann"), Some("Ann".into()));
         assert_eq!(apply("k", "acme", PiiRule::Drop, "Ann"), None);
         assert_eq!(apply("k", "acme", PiiRule::Pseudonymise, ""), None);
+    }
+
+    #[test]
+    fn more_tenants_than_are_kept_get_the_pseudonyms_that_they_had() {
+        let privacy = Privacy::new(b"k");
+        let pseudonym = |n: usize| {
+            let tenant = TenantId::new(format!("t{n}")).unwrap();
+            privacy.of(&tenant, PiiRule::Pseudonymise).apply("Ann")
+        };
+        let first: Vec<_> = (0..KEPT_MAX + 5).map(pseudonym).collect();
+        let again: Vec<_> = (0..KEPT_MAX + 5).map(pseudonym).collect();
+        assert_eq!(first, again);
+        assert!(privacy.derived.lock().unwrap().len() <= KEPT_MAX);
     }
 }
