@@ -4,14 +4,14 @@
 //! digits than a double holds, and `12.30` is not `12.3`. A name that appears twice in an object
 //! fails the body, so that nobody can put an unsigned `data` beside the signed one.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+mod reader;
+
+use std::borrow::Cow;
 
 use schemas::{Reason, set_aside::Why};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
 use serde_json::{error::Category, value::RawValue};
+
+pub(crate) use self::reader::{Fault, Reader, What};
 
 /// A leaf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,34 +25,17 @@ pub(crate) enum Scalar<'a> {
     Number(&'a str),
     /// `true` or `false`.
     Bool(&'a str),
-    /// An object, an array, or a string whose escapes name no character.
-    Other,
+    /// An object, an array, or a string whose escapes name no character: its text.
+    Other(&'a str),
 }
 
-impl<'a> Scalar<'a> {
-    pub(crate) fn of(raw: &'a str) -> Self {
-        match raw.as_bytes() {
-            [b'"', .., b'"'] => {
-                let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
-                if !inner.as_bytes().contains(&b'\\') {
-                    return Self::Text(Cow::Borrowed(inner));
-                }
-                serde_json::from_str::<String>(raw)
-                    .map_or(Self::Other, |text| Self::Text(Cow::Owned(text)))
-            }
-            [b'-' | b'0'..=b'9', ..] => Self::Number(raw),
-            [b't' | b'f', ..] => Self::Bool(raw),
-            [b'n', ..] => Self::Absent,
-            _ => Self::Other,
-        }
-    }
-
+impl Scalar<'_> {
     /// Missing, `null` or the empty string, which carriers write for "none".
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Absent => true,
             Self::Text(text) => text.is_empty(),
-            Self::Number(_) | Self::Bool(_) | Self::Other => false,
+            Self::Number(_) | Self::Bool(_) | Self::Other(_) => false,
         }
     }
 
@@ -61,7 +44,7 @@ impl<'a> Scalar<'a> {
         match self {
             Self::Text(text) if !text.is_empty() => Some(text),
             Self::Number(text) => Some(text),
-            Self::Absent | Self::Text(_) | Self::Bool(_) | Self::Other => None,
+            Self::Absent | Self::Text(_) | Self::Bool(_) | Self::Other(_) => None,
         }
     }
 
@@ -69,19 +52,13 @@ impl<'a> Scalar<'a> {
     pub(crate) fn any_word(&self) -> Option<&str> {
         match self {
             Self::Bool(text) => Some(text),
-            Self::Absent | Self::Text(_) | Self::Number(_) | Self::Other => self.word(),
+            Self::Absent | Self::Text(_) | Self::Number(_) | Self::Other(_) => self.word(),
         }
     }
 
     /// As [`Scalar::word`], owned.
     pub(crate) fn owned(&self) -> Option<String> {
         self.word().map(str::to_owned)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'de RawValue>::deserialize(deserializer).map(|raw| Self::of(raw.get()))
     }
 }
 
@@ -146,181 +123,138 @@ impl<'a, const MAX: usize> Pairs<'a, MAX> {
     }
 }
 
-struct Name<'a>(Cow<'a, str>);
+/// What a field's value becomes, whatever stands there. Filled in its place: some are large.
+pub(crate) trait Value<'a>: Default {
+    /// Passes the value that begins here.
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault>;
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
+/// The fields that are wanted of an object; [`input`] declares one.
+pub(crate) trait Fields<'a>: Default {
+    /// Passes the object that begins here.
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault>;
+}
+
+/// Declares objects by their fields' names and types. Other names are read past; one of these that
+/// appears twice fails the body.
+macro_rules! input {
+    ($($(#[$meta:meta])* $name:ident<$a:lifetime> {
+        $($(#[$about:meta])* $key:literal $field:ident: $type:ty,)+
+    })+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Default, PartialEq, Eq)]
+        pub(super) struct $name<$a> {
+            $($(#[$about])* pub(super) $field: $type,)+
+        }
+
+        impl<$a> $crate::json::Fields<$a> for $name<$a> {
+            fn fill(
+                &mut self,
+                reader: &mut $crate::json::Reader<$a>,
+            ) -> Result<(), $crate::json::Fault> {
+                $(let mut $field = false;)+
+                reader.object(|reader, name, end| match &*name {
+                    $($key => {
+                        if std::mem::replace(&mut $field, true) {
+                            let twice = $crate::json::What::Twice($key);
+                            return Err($crate::json::Reader::fault_at(end, twice));
+                        }
+                        $crate::json::Value::fill(&mut self.$field, reader)
+                    })+
+                    _ => reader.skip(),
+                })
             }
         }
-        deserializer.deserialize_str(Text)
+    )+};
+}
+pub(crate) use input;
+
+impl<'a> Value<'a> for Scalar<'a> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault> {
+        *self = reader.scalar()?;
+        Ok(())
     }
 }
 
-/// What a container makes of a JSON object or array, and of everything else.
-trait Shape<'de>: Sized {
-    fn absent() -> Self;
-    fn wrong() -> Self;
-    fn object<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::wrong())
-    }
-    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::wrong())
-    }
-}
-
-struct ShapeVisitor<S>(PhantomData<S>);
-
-impl<'de, S: Shape<'de>> Visitor<'de> for ShapeVisitor<S> {
-    type Value = S;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-    fn visit_unit<E: Error>(self) -> Result<S, E> {
-        Ok(S::absent())
-    }
-    fn visit_bool<E: Error>(self, _: bool) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-    fn visit_u64<E: Error>(self, _: u64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-    fn visit_i64<E: Error>(self, _: i64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-    fn visit_str<E: Error>(self, _: &str) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<S, A::Error> {
-        S::object(map)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<S, A::Error> {
-        S::array(items)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Shape<'de> for Object<T> {
-    fn absent() -> Self {
-        Self::Absent
-    }
-    fn wrong() -> Self {
-        Self::Wrong
-    }
-    fn object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Self::Is)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Shape<'de> for List<T, MAX> {
-    fn absent() -> Self {
-        Self::default()
-    }
-    fn wrong() -> Self {
-        Self::default()
-    }
-    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
-        let mut list = Self::default();
-        while list.items.len() < MAX {
-            match items.next_element()? {
-                Some(item) => list.items.push(item),
-                None => return Ok(list),
-            }
-        }
-        while items.next_element::<IgnoredAny>()?.is_some() {
-            list.too_long = true;
-        }
-        Ok(list)
-    }
-}
-
-impl<'de: 'a, 'a, const MAX: usize> Shape<'de> for Pairs<'a, MAX> {
-    fn absent() -> Self {
-        Self::default()
-    }
-    fn wrong() -> Self {
-        Self::default()
-    }
-    fn object<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        let mut pairs: Vec<(Cow<'a, str>, Scalar<'a>)> = Vec::new();
-        while pairs.len() < MAX {
-            let Some((Name(name), value)) = map.next_entry()? else {
-                return Ok(Self(pairs));
+impl<'a, T: Fields<'a>> Value<'a> for Object<T> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault> {
+        if reader.start()? == b'{' {
+            *self = Self::Is(T::default());
+            return match self {
+                Self::Is(inner) => inner.fill(reader),
+                Self::Absent | Self::Wrong => Ok(()),
             };
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom(TWICE));
-            }
-            pairs.push((name, value));
         }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self(pairs))
+        *self = match reader.scalar()? {
+            Scalar::Absent => Self::Absent,
+            Scalar::Text(_) | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => Self::Wrong,
+        };
+        Ok(())
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+impl<'a, T: Value<'a>, const MAX: usize> Value<'a> for List<T, MAX> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault> {
+        if reader.start()? != b'[' {
+            return reader.skip();
+        }
+        reader.array(|reader| {
+            if self.items.len() == MAX {
+                self.too_long = true;
+                return reader.skip();
+            }
+            self.items.push(T::default());
+            self.items
+                .last_mut()
+                .map_or(Ok(()), |item| item.fill(reader))
+        })
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+impl<'a, const MAX: usize> Value<'a> for Pairs<'a, MAX> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault> {
+        if reader.start()? != b'{' {
+            return reader.skip();
+        }
+        reader.object(|reader, name, end| {
+            if self.0.len() == MAX {
+                return reader.skip();
+            }
+            if self.0.iter().any(|(known, _)| *known == name) {
+                return Err(Reader::fault_at(end, What::NameTwice));
+            }
+            self.0.push((name, reader.scalar()?));
+            Ok(())
+        })
     }
 }
-
-impl<'de: 'a, 'a, const MAX: usize> Deserialize<'de> for Pairs<'a, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
-    }
-}
-
-const TWICE: &str = "duplicate field of a free object";
 
 /// Reads a body into a carrier's input type.
-pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Why> {
-    match serde_json::from_str::<Object<T>>(body) {
-        Ok(Object::Is(inner)) => Ok(inner),
-        Ok(Object::Absent | Object::Wrong) => Err(malformed("the body", "is not an object")),
-        Err(error) => Err(unreadable(&error)),
+pub(crate) fn read<'a, T: Fields<'a>>(body: &'a str) -> Result<T, Why> {
+    let mut reader = Reader::new(body);
+    let mut whole = Object::<T>::Absent;
+    whole
+        .fill(&mut reader)
+        .and_then(|()| reader.end())
+        .map_err(|fault| fault.explain(body))?;
+    match whole {
+        Object::Is(inner) => Ok(inner),
+        Object::Absent | Object::Wrong => Err(malformed("the body", "is not an object")),
     }
 }
 
-/// Says where a body stops being JSON. Of serde's own words only the names of our fields pass: it
-/// quotes values in others.
-pub(crate) fn unreadable(error: &serde_json::Error) -> Why {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    let text = error.to_string();
-    let field = text
-        .strip_prefix("duplicate field `")
-        .and_then(|rest| rest.split('`').next());
-    let detail = match (error.classify(), field) {
-        (Category::Data, Some(field)) => format!("{field} appears twice in one object ({place})"),
-        (Category::Data, None) if text.starts_with(TWICE) => {
-            format!("a name appears twice in one object ({place})")
-        }
-        (Category::Data | Category::Syntax, _) => format!("the body is not JSON ({place})"),
-        (Category::Eof, _) => format!("the body ends early ({place})"),
-        (Category::Io, _) => "the body can't be read".to_owned(),
+/// Says where a body stops being JSON, in words of our own: serde's quote values.
+pub(crate) fn is_json(body: &str) -> Result<(), Why> {
+    let Err(error) = serde_json::from_str::<&RawValue>(body) else {
+        return Ok(());
     };
-    Why {
-        reason: Reason::Malformed,
-        detail,
-    }
+    let place = format!("(line {}, column {})", error.line(), error.column());
+    Err(match error.classify() {
+        Category::Eof => malformed("the body", &format!("ends early {place}")),
+        Category::Data | Category::Syntax | Category::Io => {
+            malformed("the body", &format!("is not JSON {place}"))
+        }
+    })
 }
 
 pub(crate) fn malformed(path: &str, fault: &str) -> Why {

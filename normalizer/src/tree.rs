@@ -2,64 +2,90 @@
 //! reads. Texts and numbers are borrowed as written; names are sorted, so that equal payloads are
 //! equal however they are spelled. A name that appears twice in an object fails the body.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, cmp::Ordering, fmt::Write as _};
 
-use schemas::{ids::TEXT_BYTES_MAX, set_aside::Why};
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
+use schemas::{
+    Gathering,
+    ids::{TEXT_BYTES_MAX, push_hex},
+    set_aside::Why,
+};
 
-use crate::json::{Scalar, malformed, missing, unreadable};
+use crate::json::{Fault, Reader, Scalar, What, is_json, malformed, missing};
 
 /// Carriers nest four deep.
 const DEPTH_MAX: usize = 32;
+/// Carriers' names are seldom longer.
+const HEAD_BYTES: usize = 16;
 
 /// Any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tree<'a> {
-    /// A text, number, `true`, `false` or `null`, as written.
-    Leaf(&'a str),
+    /// A text, number, `true`, `false` or `null`.
+    Leaf(Scalar<'a>),
     List(Vec<Tree<'a>>),
     /// By name, sorted.
-    Object(Vec<(Cow<'a, str>, Tree<'a>)>),
+    Object(Vec<Field<'a>>),
 }
 
-const ABSENT: Tree<'static> = Tree::Leaf("null");
+/// One field of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field<'a> {
+    /// The name's first bytes: they decide nearly every comparison of two names.
+    head: u128,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) value: Tree<'a>,
+}
+
+const ABSENT: Tree<'static> = Tree::Leaf(Scalar::Absent);
+const NO_LEAF: Scalar<'static> = Scalar::Other("");
 
 impl<'a> Tree<'a> {
     /// Reads a body that must be an object.
     pub(crate) fn read(body: &'a str) -> Result<Self, Why> {
-        // Checked by serde, so that the reader below only has to take it apart.
-        let whole: &RawValue = serde_json::from_str(body).map_err(|error| unreadable(&error))?;
-        let mut reader = Reader { rest: whole.get() };
-        match reader.value(0) {
+        let mut reader = Reader::new(body);
+        let mut open = Vec::with_capacity(64);
+        let whole = value(&mut reader, &mut open, 0).and_then(|tree| reader.end().map(|()| tree));
+        match whole {
             Ok(tree @ Self::Object(_)) => Ok(tree),
             Ok(Self::Leaf(_) | Self::List(_)) => Err(malformed("the body", "is not an object")),
-            Err(Fault::Deep) => Err(malformed("the body", "is nested too deeply")),
-            Err(Fault::Twice) => Err(malformed("the body", "has a name twice in one object")),
-            Err(Fault::Form) => Err(malformed("the body", "is not JSON")),
+            Err(fault) => {
+                is_json(body)?;
+                Err(malformed(
+                    "the body",
+                    match fault.what {
+                        What::Deep => "is nested too deeply",
+                        What::NameTwice | What::Twice(_) => "has a name twice in one object",
+                        What::NotJson => "is not JSON",
+                    },
+                ))
+            }
         }
     }
 
     /// A field, or what stands for `null`.
+    #[inline]
     pub(crate) fn at(&self, name: &str) -> &Self {
         match self {
-            Self::Object(fields) => fields
-                .binary_search_by(|(known, _)| known.as_ref().cmp(name))
-                .ok()
-                .and_then(|index| fields.get(index))
-                .map_or(&ABSENT, |(_, value)| value),
+            Self::Object(fields) => {
+                let head = head(name);
+                fields
+                    .binary_search_by(|field| field.compare(head, name))
+                    .ok()
+                    .and_then(|index| fields.get(index))
+                    .map_or(&ABSENT, |field| &field.value)
+            }
             Self::Leaf(_) | Self::List(_) => &ABSENT,
         }
     }
 
-    pub(crate) fn scalar(&self) -> Scalar<'a> {
+    pub(crate) const fn scalar(&self) -> &Scalar<'a> {
         match self {
-            Self::Leaf(raw) => Scalar::of(raw),
-            Self::List(_) | Self::Object(_) => Scalar::Other,
+            Self::Leaf(scalar) => scalar,
+            Self::List(_) | Self::Object(_) => &NO_LEAF,
         }
     }
 
-    pub(crate) fn is_object(&self) -> bool {
+    pub(crate) const fn is_object(&self) -> bool {
         match self {
             Self::Object(_) => true,
             Self::Leaf(_) | Self::List(_) => false,
@@ -75,12 +101,9 @@ impl<'a> Tree<'a> {
     }
 
     /// The content of a field that is a text or a number, unless it is empty.
-    pub(crate) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
-        match self.at(name).scalar() {
-            Scalar::Text(text) if !text.is_empty() => Some(text),
-            Scalar::Number(text) => Some(Cow::Borrowed(text)),
-            Scalar::Absent | Scalar::Text(_) | Scalar::Bool(_) | Scalar::Other => None,
-        }
+    #[inline]
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        self.at(name).scalar().word()
     }
 
     /// A field that is a yes or a no, however it is written.
@@ -93,7 +116,7 @@ impl<'a> Tree<'a> {
     }
 
     /// A word of the carrier's vocabulary, or an id.
-    pub(crate) fn required(&self, name: &str, path: &str) -> Result<Cow<'a, str>, Why> {
+    pub(crate) fn required(&self, name: &str, path: &str) -> Result<&str, Why> {
         match self.word(name) {
             Some(word) if word.len() > TEXT_BYTES_MAX => Err(malformed(
                 path,
@@ -107,58 +130,133 @@ impl<'a> Tree<'a> {
 
     /// A hash of all that is said, less the fields of these names at any depth.
     pub(crate) fn digest(&self, without: &[&str]) -> String {
-        let mut bytes = Vec::with_capacity(4096);
-        self.write(without, &mut bytes);
-        hex::encode(Sha256::digest(&bytes))
+        let mut hash = Gathering::default();
+        self.write(without, &mut hash);
+        let mut digest = String::with_capacity(64);
+        push_hex(&hash.finish(), &mut digest);
+        digest
     }
 
     /// Every value is preceded by its type, and by its length where that varies: no two trees give
     /// the same bytes.
-    fn write(&self, without: &[&str], out: &mut Vec<u8>) {
+    fn write(&self, without: &[&str], out: &mut Gathering) {
         match self {
-            Self::Leaf(raw) => match Scalar::of(raw) {
-                Scalar::Absent => out.push(b'n'),
-                Scalar::Text(text) => sized(b't', text.as_bytes(), out),
-                Scalar::Number(text) => sized(b'd', plain_number(text).as_bytes(), out),
-                Scalar::Bool(text) => sized(b'b', text.as_bytes(), out),
-                Scalar::Other => sized(b'x', raw.as_bytes(), out),
+            Self::Leaf(scalar) => match scalar {
+                Scalar::Absent => out.add(b"n"),
+                Scalar::Text(text) => sized(b't', text, out),
+                Scalar::Number(text) => sized(b'd', &plain_number(text), out),
+                Scalar::Bool(text) => sized(b'b', text, out),
+                Scalar::Other(raw) => sized(b'x', raw, out),
             },
             Self::List(items) => {
-                out.push(b'[');
+                out.add(b"[");
                 items.iter().for_each(|item| item.write(without, out));
-                out.push(b']');
+                out.add(b"]");
             }
             Self::Object(fields) => {
-                out.push(b'{');
-                for (name, value) in fields {
-                    if !without.contains(&name.as_ref()) {
-                        sized(b'k', name.as_bytes(), out);
-                        value.write(without, out);
+                out.add(b"{");
+                for field in fields {
+                    if !without.contains(&field.name.as_ref()) {
+                        sized(b'k', &field.name, out);
+                        field.value.write(without, out);
                     }
                 }
-                out.push(b'}');
+                out.add(b"}");
             }
         }
     }
 
     /// All texts below here, in order.
-    pub(crate) fn texts(&self, found: &mut Vec<Cow<'a, str>>) {
+    pub(crate) fn texts<'t>(&'t self, found: &mut Vec<&'t str>) {
         match self {
-            Self::Leaf(raw) => {
-                if let Scalar::Text(text) = Scalar::of(raw) {
-                    found.push(text);
-                }
-            }
+            Self::Leaf(Scalar::Text(text)) => found.push(text),
+            Self::Leaf(_) => {}
             Self::List(items) => items.iter().for_each(|item| item.texts(found)),
-            Self::Object(fields) => fields.iter().for_each(|(_, value)| value.texts(found)),
+            Self::Object(fields) => fields.iter().for_each(|field| field.value.texts(found)),
         }
     }
 }
 
-fn sized(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(kind);
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend_from_slice(bytes);
+impl<'a> Field<'a> {
+    fn new(name: Cow<'a, str>, value: Tree<'a>) -> Self {
+        Self {
+            head: head(&name),
+            name,
+            value,
+        }
+    }
+
+    /// This field's name beside another one.
+    #[inline]
+    fn compare(&self, head: u128, name: &str) -> Ordering {
+        self.head.cmp(&head).then_with(|| {
+            if self.name.len().max(name.len()) <= HEAD_BYTES {
+                self.name.len().cmp(&name.len())
+            } else {
+                self.name.as_ref().cmp(name)
+            }
+        })
+    }
+}
+
+/// Sorts as the names do, as far as it goes.
+#[inline]
+fn head(name: &str) -> u128 {
+    if let Some(head) = name.as_bytes().first_chunk() {
+        return u128::from_be_bytes(*head);
+    }
+    let mut head = [0; HEAD_BYTES];
+    for (to, from) in head.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    u128::from_be_bytes(head)
+}
+
+/// Reads any value. The fields of objects that are still open wait in `open`, so that each object
+/// is allocated once, at its size.
+fn value<'a>(
+    reader: &mut Reader<'a>,
+    open: &mut Vec<Field<'a>>,
+    depth: usize,
+) -> Result<Tree<'a>, Fault> {
+    if depth > DEPTH_MAX {
+        return Err(reader.fault(What::Deep));
+    }
+    match reader.start()? {
+        b'{' => {
+            let first = open.len();
+            reader.object(|reader, name, _| {
+                let value = value(reader, open, depth + 1)?;
+                open.push(Field::new(name, value));
+                Ok(())
+            })?;
+            let mut fields = open.split_off(first);
+            fields.sort_unstable_by(|a, b| a.compare(b.head, &b.name));
+            let twice = |pair: &[Field<'_>]| match pair {
+                [a, b] => a.head == b.head && a.name == b.name,
+                _ => false,
+            };
+            if fields.windows(2).any(twice) {
+                return Err(reader.fault(What::NameTwice));
+            }
+            Ok(Tree::Object(fields))
+        }
+        b'[' => {
+            let mut items = Vec::new();
+            reader.array(|reader| {
+                items.push(value(reader, open, depth + 1)?);
+                Ok(())
+            })?;
+            Ok(Tree::List(items))
+        }
+        _ => reader.scalar().map(Tree::Leaf),
+    }
+}
+
+fn sized(kind: u8, text: &str, out: &mut Gathering) {
+    let [a, b, c, d] = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
+    out.add(&[kind, a, b, c, d]);
+    out.add(text.as_bytes());
 }
 
 /// One spelling for each number: `33000.0` and `3.3e4` are `33000`. Whole numbers stay as written,
@@ -177,110 +275,6 @@ pub(crate) fn plain_number(text: &str) -> Cow<'_, str> {
             }
         }
         Ok(_) | Err(_) => Cow::Borrowed(text),
-    }
-}
-
-enum Fault {
-    Deep,
-    Twice,
-    Form,
-}
-
-/// Takes apart a text that is known to be JSON.
-struct Reader<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Reader<'a> {
-    fn value(&mut self, depth: usize) -> Result<Tree<'a>, Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::Deep);
-        }
-        self.skip_space();
-        match self.rest.as_bytes().first() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.list(depth),
-            Some(b'"') => self.text().map(Tree::Leaf),
-            Some(_) => {
-                let end = self
-                    .rest
-                    .find([',', ']', '}', ' ', '\t', '\n', '\r'])
-                    .unwrap_or(self.rest.len());
-                self.take(end).map(Tree::Leaf)
-            }
-            None => Err(Fault::Form),
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Tree<'a>, Fault> {
-        self.take(1)?;
-        let mut fields = Vec::new();
-        while !self.ends_with('}') {
-            let Scalar::Text(name) = Scalar::of(self.text()?) else {
-                return Err(Fault::Form);
-            };
-            self.skip_space();
-            self.rest = self.rest.strip_prefix(':').ok_or(Fault::Form)?;
-            fields.push((name, self.value(depth + 1)?));
-        }
-        fields.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let twice = |pair: &[(Cow<'_, str>, _)]| match pair {
-            [(a, _), (b, _)] => a == b,
-            _ => false,
-        };
-        if fields.windows(2).any(twice) {
-            return Err(Fault::Twice);
-        }
-        Ok(Tree::Object(fields))
-    }
-
-    fn list(&mut self, depth: usize) -> Result<Tree<'a>, Fault> {
-        self.take(1)?;
-        let mut items = Vec::new();
-        while !self.ends_with(']') {
-            items.push(self.value(depth + 1)?);
-        }
-        Ok(Tree::List(items))
-    }
-
-    /// Passes the comma before the next element, or the bracket after the last.
-    fn ends_with(&mut self, bracket: char) -> bool {
-        self.skip_space();
-        if let Some(rest) = self.rest.strip_prefix(',') {
-            self.rest = rest;
-            self.skip_space();
-        }
-        match self.rest.strip_prefix(bracket) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// A string with its quotes.
-    fn text(&mut self) -> Result<&'a str, Fault> {
-        let mut escaped = false;
-        for (index, byte) in self.rest.bytes().enumerate().skip(1) {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => return self.take(index + 1),
-                _ => {}
-            }
-        }
-        Err(Fault::Form)
-    }
-
-    fn take(&mut self, bytes: usize) -> Result<&'a str, Fault> {
-        let (taken, rest) = self.rest.split_at_checked(bytes).ok_or(Fault::Form)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn skip_space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 }
 
@@ -324,8 +318,8 @@ mod tests {
         }
         let empty = r#"{"a":{},"b":[],"c":"\"}\\","d":-1.5}"#;
         let tree = Tree::read(empty).unwrap();
-        assert_eq!(tree.word("c").as_deref(), Some("\"}\\"));
-        assert_eq!(tree.word("d").as_deref(), Some("-1.5"));
+        assert_eq!(tree.word("c"), Some("\"}\\"));
+        assert_eq!(tree.word("d"), Some("-1.5"));
         assert!(tree.at("b").items().is_empty() && tree.at("a").is_object());
     }
 }

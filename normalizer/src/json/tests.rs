@@ -1,23 +1,18 @@
+use proptest::prelude::*;
+
 use super::*;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Input<'a> {
-    #[serde(borrow)]
-    leaf: Scalar<'a>,
-    #[serde(borrow)]
-    inner: Object<Inner<'a>>,
-    #[serde(borrow)]
-    list: List<Scalar<'a>, 2>,
-    #[serde(borrow)]
-    free: Pairs<'a, 2>,
-}
+input! {
+    Input<'a> {
+        "leaf" leaf: Scalar<'a>,
+        "inner" inner: Object<Inner<'a>>,
+        "list" list: List<Scalar<'a>, 2>,
+        "free" free: Pairs<'a, 2>,
+    }
 
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-struct Inner<'a> {
-    #[serde(borrow)]
-    leaf: Scalar<'a>,
+    Inner<'a> {
+        "leaf" leaf: Scalar<'a>,
+    }
 }
 
 fn leaf(body: &str) -> Option<String> {
@@ -43,7 +38,7 @@ fn strings_lose_their_escapes_and_those_that_name_no_character_are_no_text() {
     assert_eq!(leaf(r#"{"leaf":"a\/b\u00e9"}"#).unwrap(), "a/bé");
     assert_eq!(
         read::<Input<'_>>(r#"{"leaf":"\ud800"}"#).unwrap().leaf,
-        Scalar::Other
+        Scalar::Other(r#""\ud800""#)
     );
 }
 
@@ -96,4 +91,85 @@ fn nesting_ten_thousand_deep_is_read_past_or_refused_and_never_overflows_the_sta
     let objects = r#"{"inner":"#.repeat(10_000) + "1" + &"}".repeat(10_000);
     assert!(read::<Input<'_>>(&objects).is_ok());
     assert!(read::<Input<'_>>(&deep).is_err());
+}
+
+/// Something near JSON: pieces of it in any order.
+fn nearly() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\"a\"",
+        "\"\":",
+        "\\",
+        "\\u00e9",
+        "\"\\ud800\"",
+        "\\x",
+        "0",
+        "-",
+        "1",
+        "23",
+        ".5",
+        "e",
+        "E+7",
+        "true",
+        "false",
+        "null",
+        "nul",
+        " ",
+        "\n",
+        "\t",
+        "\u{b}",
+        "é",
+        "\"01234567\\\"\"",
+        "\u{1}",
+        "{\"a\":1,\"b\":[2]}",
+    ]);
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4096,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_is_json_is_what_serde_takes_for_it(text in nearly()) {
+        let mut reader = Reader::new(&text);
+        let ours = reader.skip().and_then(|()| reader.end());
+        prop_assert_eq!(ours.is_ok(), serde_json::from_str::<&RawValue>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_value_cut_out_is_what_serde_cuts_out(text in nearly()) {
+        let text = format!("[{text}]");
+        let expected = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
+        let mut found = Vec::new();
+        let mut reader = Reader::new(&text);
+        reader.start().unwrap();
+        let ours = reader.array(|reader| {
+            found.push(reader.scalar()?);
+            Ok(())
+        });
+        prop_assert_eq!(ours.and_then(|()| reader.end()).is_ok(), expected.is_some());
+        for (ours, theirs) in found.iter().zip(expected.unwrap_or_default()) {
+            let theirs = theirs.get();
+            match ours {
+                Scalar::Absent => prop_assert_eq!(theirs, "null"),
+                Scalar::Text(text) => {
+                    let text = text.as_ref();
+                    prop_assert_eq!(text, serde_json::from_str::<String>(theirs).unwrap());
+                }
+                Scalar::Number(raw) | Scalar::Bool(raw) | Scalar::Other(raw) => {
+                    prop_assert_eq!(*raw, theirs);
+                }
+            }
+        }
+    }
 }

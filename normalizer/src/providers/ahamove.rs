@@ -9,8 +9,6 @@ mod order;
 mod stops;
 mod times;
 
-use std::borrow::Cow;
-
 use schemas::{
     DeliveryEvent, OrderId, Status,
     mapping::{Meaning, Words},
@@ -40,6 +38,7 @@ struct Source<'a> {
     service: &'static str,
     status: &'a str,
     sub_status: Option<&'a str>,
+    currency: &'a str,
     privacy: TenantPrivacy<'a>,
 }
 
@@ -57,8 +56,9 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
             Some(WAREHOUSE) => WAREHOUSE,
             Some(_) | None => INSTANT,
         },
-        status: &status,
-        sub_status: sub_status.as_deref().map(snapshot::cut),
+        status,
+        sub_status: sub_status.map(snapshot::cut),
+        currency: order::currency(&tree, headers.currency.as_deref()),
         privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
     };
     source.event(&order_id).map(|event| vec![event])
@@ -111,8 +111,8 @@ impl Source<'_> {
         meaning
     }
 
-    fn personal(&self, word: Option<Cow<'_, str>>) -> Option<String> {
-        word.and_then(|word| self.privacy.apply(&word))
+    fn personal(&self, word: Option<&str>) -> Option<String> {
+        word.and_then(|word| self.privacy.apply(word))
     }
 }
 

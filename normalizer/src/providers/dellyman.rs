@@ -9,8 +9,6 @@ mod body;
 mod packages;
 mod times;
 
-use std::borrow::Cow;
-
 use schemas::{
     DeliveryEvent, Money, OrderId, delivery_event::Driver, mapping::Words, set_aside::Why,
 };
@@ -67,11 +65,11 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
     let source = Source {
         webhook,
         order,
-        status: &status,
+        status,
         privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
     };
     let words = Words {
-        provider_status: Some(&status),
+        provider_status: Some(status),
         ..Words::default()
     };
     let meaning = snapshot::meaning(webhook, words);
@@ -96,14 +94,14 @@ impl Source<'_> {
     fn fill(&self, event: &mut DeliveryEvent) {
         let order = self.order;
         if let Some(text) = order.word("OrderPrice") {
-            event.price = self.amount(&text);
+            event.price = self.amount(text);
             if event.price.is_none() {
-                keep_raw(event, "order.OrderPrice", &text);
+                keep_raw(event, "order.OrderPrice", text);
             }
         }
         let own = ["OrderRef", "Reference"];
         let own = own.iter().find_map(|name| order.word(name));
-        event.external_order_id = own.map(|id| cut(&id).to_owned());
+        event.external_order_id = own.map(|id| cut(id).to_owned());
         let rider = self.personal(order.word("RiderName"));
         event.driver = rider.map(|name| Driver {
             name: Some(name),
@@ -111,7 +109,7 @@ impl Source<'_> {
         });
         event.location = snapshot::place(order, "RiderLatitude", "RiderLongitude");
         for (field, name) in NOTES {
-            note(event, name, order.word(field).as_deref());
+            note(event, name, order.word(field));
         }
         for (field, name) in FLAGS {
             let flag = order
@@ -127,8 +125,8 @@ impl Source<'_> {
         Money::parse(text, currency.unwrap_or(CURRENCY)).ok()
     }
 
-    fn personal(&self, word: Option<Cow<'_, str>>) -> Option<String> {
-        word.and_then(|word| self.privacy.apply(&word))
+    fn personal(&self, word: Option<&str>) -> Option<String> {
+        word.and_then(|word| self.privacy.apply(word))
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
     let envelope: Envelope<'_> = json::read(webhook.body)?;
     let event_id = required(&envelope.event_id, "eventId")?;
     let event_type = required(&envelope.event_type, "eventType")?;
-    let api_key = optional(&envelope.api_key, "apiKey")?.unwrap_or_default();
+    let api_key = optional(&envelope.api_key, || "apiKey".to_owned())?.unwrap_or_default();
     let data = envelope.data.required("data")?;
     let headers = webhook.headers;
     let source = Source {
@@ -143,7 +143,7 @@ impl Source<'_> {
         } else {
             (&order.order_id, "data.order.orderId")
         };
-        match optional(field, path)? {
+        match optional(field, || path.to_owned())? {
             Some(id) => OrderId::new(id)
                 .map(Some)
                 .map_err(|error| malformed(path, &error.to_string())),
@@ -193,20 +193,23 @@ impl Source<'_> {
 }
 
 /// A word of the carrier's vocabulary, or an id.
-fn optional<'a>(field: &'a Scalar<'_>, path: &str) -> Result<Option<&'a str>, Why> {
+fn optional<'a>(
+    field: &'a Scalar<'_>,
+    path: impl FnOnce() -> String,
+) -> Result<Option<&'a str>, Why> {
     match field.word() {
         Some(word) if word.len() > TEXT_BYTES_MAX => Err(malformed(
-            path,
+            &path(),
             &format!("is longer than {TEXT_BYTES_MAX} bytes"),
         )),
         Some(word) => Ok(Some(word)),
         None if field.is_empty() => Ok(None),
-        None => Err(malformed(path, "is not a text")),
+        None => Err(malformed(&path(), "is not a text")),
     }
 }
 
 fn required<'a>(field: &'a Scalar<'_>, path: &str) -> Result<&'a str, Why> {
-    optional(field, path)?.ok_or_else(|| missing(path))
+    optional(field, || path.to_owned())?.ok_or_else(|| missing(path))
 }
 
 /// Keeps a text that could not be used, or a time as the carrier wrote it.
@@ -217,6 +220,6 @@ fn keep_raw(event: &mut DeliveryEvent, path: &str, field: &Scalar<'_>) {
             end -= 1;
         }
         let text = text.get(..end).unwrap_or_default().to_owned();
-        event.attributes.insert(format!("raw.{path}"), text);
+        event.attributes.insert(["raw.", path].concat(), text);
     }
 }

@@ -8,8 +8,6 @@
 
 mod refund;
 
-use std::borrow::Cow;
-
 use schemas::{
     DeliveryEvent, Kind, OccurredAtSource, OrderId,
     delivery_event::{Milestone, Proof},
@@ -45,12 +43,12 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Normalized, Why> {
     let store_id = optional(&tree, "storeId", "storeId")?.unwrap_or_default();
     let source = Source {
         webhook,
-        event_type: &event_type,
-        store_id: &store_id,
+        event_type,
+        store_id,
         data: tree.at("data"),
     };
     let words = Words {
-        event_type: &event_type,
+        event_type,
         ..Words::default()
     };
     let meaning = snapshot::meaning(webhook, words);
@@ -76,7 +74,7 @@ impl Source<'_> {
             return match self.data.scalar() {
                 Scalar::Absent if is_new => Ok(None),
                 Scalar::Absent => Err(missing("data")),
-                Scalar::Text(_) | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other => {
+                Scalar::Text(_) | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
                     Err(malformed("data", "is not an object"))
                 }
             };
@@ -129,10 +127,10 @@ impl Source<'_> {
     fn proof(&self, event: &mut DeliveryEvent) -> Result<Option<Blob>, Why> {
         const PATH: &str = "data.proofDelivery";
         let field = self.data.at("proofDelivery").scalar();
-        let text = match &field {
+        let text = match field {
             Scalar::Text(text) if !text.is_empty() => text,
             Scalar::Absent | Scalar::Text(_) => return Err(missing(PATH)),
-            Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other => {
+            Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
                 return Err(malformed(PATH, "is not a text"));
             }
         };
@@ -175,7 +173,7 @@ fn fulfilment(event_type: &str) -> Option<Fulfilment> {
     }
 }
 
-fn optional<'a>(tree: &Tree<'a>, name: &str, path: &str) -> Result<Option<Cow<'a, str>>, Why> {
+fn optional<'a>(tree: &'a Tree<'_>, name: &str, path: &str) -> Result<Option<&'a str>, Why> {
     if tree.at(name).scalar().is_empty() {
         return Ok(None);
     }

@@ -52,9 +52,9 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
     let source = Source {
         webhook,
         tree: &tree,
-        event_type: &event_type,
+        event_type,
         digest: tree.digest(&NOT_IDENTITY),
-        created_at: times::instant(&tree.at("createdAt").scalar()),
+        created_at: times::instant(tree.at("createdAt").scalar()),
         privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
     };
     // Without a drop's word: what the name alone means.
@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
         let items = list.items();
         match kind {
             Kind::TelemetryAlert => return Ok(Vec::new()),
-            Kind::Unknown if list.scalar() == Scalar::Absent || is_empty(list) => {
+            Kind::Unknown if *list.scalar() == Scalar::Absent || is_empty(list) => {
                 return Ok(Vec::new());
             }
             Kind::Unknown
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
             | Kind::NoteAdded
             | Kind::ScheduleChanged => {}
         }
-        if list.scalar() == Scalar::Absent || is_empty(list) {
+        if *list.scalar() == Scalar::Absent || is_empty(list) {
             return Err(missing("drops"));
         }
         if items.is_empty() {
@@ -136,10 +136,10 @@ impl<'a> Source<'a> {
             dedup_key: &[&self.digest],
             occurred: times.occurred,
         });
-        event.parent_id = self.tree.word("id").map(|id| cut(&id).to_owned());
+        event.parent_id = self.tree.word("id").map(|id| cut(id).to_owned());
         for place in [self.tree, self.tree.at("data"), self.tree.at("config")] {
             for (field, name) in TRACKER {
-                note(&mut event, name, place.word(field).as_deref());
+                note(&mut event, name, place.word(field));
             }
             let mut fences = Vec::new();
             place.at("geofenceIds").texts(&mut fences);
@@ -151,7 +151,7 @@ impl<'a> Source<'a> {
     }
 
     fn personal(&self, tree: &Tree<'_>, name: &str) -> Option<String> {
-        tree.word(name).and_then(|text| self.privacy.apply(&text))
+        tree.word(name).and_then(|text| self.privacy.apply(text))
     }
 }
 

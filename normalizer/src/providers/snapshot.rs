@@ -1,7 +1,5 @@
 //! What the carriers have in common that send the whole order each time.
 
-use std::borrow::Cow;
-
 use schemas::{
     DeliveryEvent, Kind, Micros, OccurredAtSource, Status,
     delivery_event::{Location, Milestone, Proof},
@@ -66,15 +64,15 @@ pub(super) fn prove(
 
 /// Keeps a time as the carrier wrote it, or a text that could not be used.
 pub(super) fn keep_raw(event: &mut DeliveryEvent, path: &str, text: &str) {
-    note(event, &format!("raw.{path}"), Some(text));
+    event
+        .attributes
+        .insert(["raw.", path].concat(), cut(text).to_owned());
 }
 
 /// An attribute, cut to what an attribute may hold.
-pub(super) fn note(event: &mut DeliveryEvent, name: &str, text: Option<&str>) {
+pub(super) fn note(event: &mut DeliveryEvent, name: impl Into<String>, text: Option<&str>) {
     if let Some(text) = text {
-        event
-            .attributes
-            .insert(name.to_owned(), cut(text).to_owned());
+        event.attributes.insert(name.into(), cut(text).to_owned());
     }
 }
 
@@ -106,7 +104,7 @@ pub(super) fn images(
     role: &str,
     stop_index: Option<i32>,
 ) {
-    let mut texts: Vec<Cow<'_, str>> = Vec::new();
+    let mut texts = Vec::new();
     field.texts(&mut texts);
     let apart = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '[' | ']');
     let links = texts.iter().flat_map(|text| text.split(apart));

@@ -42,11 +42,11 @@ const CURRENCY_BYTES_MAX: usize = 8;
 pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
     let tree = source.tree;
     event.driver = driver(source);
-    event.market = tree.word("city_id").map(|city| cut(&city).to_owned());
+    event.market = tree.word("city_id").map(|city| cut(city).to_owned());
     event.store_id = tree
         .word("store_id")
-        .filter(|id| id != "0")
-        .map(|id| cut(&id).to_owned());
+        .filter(|id| *id != "0")
+        .map(|id| cut(id).to_owned());
     event.attempt = source
         .status
         .strip_prefix("FAILED_")
@@ -57,7 +57,7 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
     canceled(source, event);
     link(source, event);
     for name in NOTES {
-        note(event, name, tree.word(name).as_deref());
+        note(event, name, tree.word(name));
     }
     for name in PERSONAL_NOTES {
         note(event, name, source.personal(tree.word(name)).as_deref());
@@ -69,8 +69,8 @@ fn driver(source: &Source<'_>) -> Option<Driver> {
     let id = source.tree.word("supplier_id");
     let driver = Driver {
         id: match id {
-            Some(id) if is_phone(&id) => source.privacy.apply(&id),
-            Some(id) => Some(cut(&id).to_owned()),
+            Some(id) if is_phone(id) => source.privacy.apply(id),
+            Some(id) => Some(cut(id).to_owned()),
             None => None,
         },
         name: source.personal(source.tree.word("supplier_name")),
@@ -93,8 +93,8 @@ fn money(source: &Source<'_>, event: &mut DeliveryEvent) {
         let Some(text) = tree.word(name) else {
             continue;
         };
-        match amount(source, &text) {
-            None => keep_raw(event, name, &text),
+        match amount(source, text) {
+            None => keep_raw(event, name, text),
             Some(money) if TOTALS.contains(&name) && event.price.is_none() => {
                 event.price = Some(money);
             }
@@ -109,28 +109,28 @@ fn money(source: &Source<'_>, event: &mut DeliveryEvent) {
     }
 }
 
+/// The order's currency: its own, else the endpoint's.
+pub(super) fn currency<'a>(tree: &'a Tree<'_>, of_endpoint: Option<&'a str>) -> &'a str {
+    tree.word("currency")
+        .filter(|code| code.len() <= CURRENCY_BYTES_MAX)
+        .or(of_endpoint)
+        .unwrap_or(CURRENCY)
+}
+
 /// An amount of the order's currency. The dong has no minor unit, so `33000.0` is 33000.
 pub(super) fn amount(source: &Source<'_>, text: &str) -> Option<Money> {
-    let own = source.tree.word("currency");
-    let currency = own
-        .as_deref()
-        .filter(|code| code.len() <= CURRENCY_BYTES_MAX)
-        .or(source.webhook.headers.currency.as_deref())
-        .unwrap_or(CURRENCY);
-    let text = if currency == CURRENCY {
+    let text = if source.currency == CURRENCY {
         plain_number(text)
     } else {
         text.into()
     };
-    Money::parse(&text, currency).ok()
+    Money::parse(&text, source.currency).ok()
 }
 
 fn canceled(source: &Source<'_>, event: &mut DeliveryEvent) {
     let tree = source.tree;
     images(event, tree.at("cancel_image_url"), "cancellation", None);
-    event.cancel_reason = tree
-        .word("cancel_comment")
-        .map(|text| cut(&text).to_owned());
+    event.cancel_reason = tree.word("cancel_comment").map(|text| cut(text).to_owned());
     let by_user = tree.flag("cancel_by_user");
     event.canceled_by = match (event.status, by_user) {
         (Some(Status::Expired), _) => Some("system".to_owned()),
@@ -157,15 +157,14 @@ pub(super) fn nobody_accepted(tree: &Tree<'_>) -> bool {
 /// The tail of the shared link is a phone, and so is a part of the other one's query.
 fn link(source: &Source<'_>, event: &mut DeliveryEvent) {
     let keep = source.webhook.headers.pii == PiiRule::Keep;
-    let link = source.tree.word("shared_link");
-    event.share_link = match link.as_deref() {
+    event.share_link = match source.tree.word("shared_link") {
         Some(link) if keep => Some(link.to_owned()),
         Some(link) => without_tail(link),
         None => None,
     };
     if keep {
         let portal = source.tree.word("insurance_portal_url");
-        note(event, "insurance_portal_url", portal.as_deref());
+        note(event, "insurance_portal_url", portal);
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
 }
 
 fn partial(source: &Source<'_>, index: i32, stop: &Tree<'_>, event: &mut DeliveryEvent) -> Stop {
-    let path = format!("path[{index}]");
+    let path = format!("path[{index}].");
     let status = status(source, index, stop);
     let at = match status {
         Some(Status::Returned) => instant(stop, "return_time"),
@@ -75,7 +75,7 @@ fn partial(source: &Source<'_>, index: i32, stop: &Tree<'_>, event: &mut Deliver
     };
     let place = location(stop, status);
     for name in STOP_TIMES {
-        keep_written(event, stop, name, &format!("{path}.{name}"));
+        keep_written(event, stop, &path, name);
     }
     let handed_over = if index == 0 {
         Status::PickedUp
@@ -92,21 +92,22 @@ fn partial(source: &Source<'_>, index: i32, stop: &Tree<'_>, event: &mut Deliver
     }
     images(event, stop.at("pod_info"), "delivery", Some(index));
     images(event, stop.at("por_info"), "return", Some(index));
-    let remarks = source.personal(stop.word("remarks"));
-    note(event, &format!("{path}.remarks"), remarks.as_deref());
+    if let Some(remarks) = source.personal(stop.word("remarks")) {
+        note(event, [&path, "remarks"].concat(), Some(&remarks));
+    }
     Stop {
         index,
         status,
-        provider_status: stop.word("status").map(|word| cut(&word).to_owned()),
+        provider_status: stop.word("status").map(|word| cut(word).to_owned()),
         latitude: place.map(|place| place.latitude),
         longitude: place.map(|place| place.longitude),
         address: source.personal(stop.word("address")),
         contact: source.personal(stop.word("name")),
         phone: source.personal(stop.word("mobile")),
         occurred_at: at,
-        cash_on_delivery: cash(source, stop, &format!("{path}.cod"), event),
-        failure_reason: stop.word("fail_comment").map(|text| cut(&text).to_owned()),
-        tracking_id: stop.word("tracking_number").map(|id| cut(&id).to_owned()),
+        cash_on_delivery: cash(source, stop, &path, event),
+        failure_reason: stop.word("fail_comment").map(|text| cut(text).to_owned()),
+        tracking_id: stop.word("tracking_number").map(|id| cut(id).to_owned()),
         ..Stop::default()
     }
 }
@@ -116,7 +117,7 @@ fn status(source: &Source<'_>, index: i32, stop: &Tree<'_>) -> Option<Status> {
     let is_set = |name: &str| instant(stop, name).is_some();
     let event_type = if index == 0 { "path[0]" } else { "path[]" };
     let said = match stop.word("status") {
-        Some(word) => Some(stop_status(source.webhook, event_type, &word)),
+        Some(word) => Some(stop_status(source.webhook, event_type, word)),
         None if index == 0 => None,
         None if is_set("fail_time") => Some(Status::Failed),
         None if is_set("complete_time") => Some(Status::Delivered),
@@ -145,9 +146,9 @@ fn cash(
     event: &mut DeliveryEvent,
 ) -> Option<Money> {
     let text = stop.word("cod")?;
-    let money = amount(source, &text);
+    let money = amount(source, text);
     if money.is_none() {
-        keep_raw(event, path, &text);
+        keep_raw(event, &[path, "cod"].concat(), text);
     }
     money
 }

@@ -48,7 +48,7 @@ impl Times {
             .filter(|ordered| event.created_at.is_some_and(|created| *ordered > created))
             .or_else(|| at("idle_until"));
         for name in ORDER_TIMES.into_iter().chain([CREATE_TIME, "idle_until"]) {
-            keep_written(event, source.tree, name, name);
+            keep_written(event, source.tree, "", name);
         }
 
         prove(event, Status::Created, event.created_at, None);
@@ -142,16 +142,16 @@ fn newest_of_stops(source: &Source<'_>, name: &str) -> Option<Micros> {
 pub(super) fn instant(tree: &Tree<'_>, name: &str) -> Option<Micros> {
     let text = tree.word(name)?;
     let seconds = if text.contains(['e', 'E']) {
-        epoch(&plain_number(&text))
+        epoch(&plain_number(text))
     } else {
-        epoch(&text)
+        epoch(text)
     };
     seconds.and_then(plausible)
 }
 
-/// Keeps a time as written, unless it says that there is none.
-pub(super) fn keep_written(event: &mut DeliveryEvent, tree: &Tree<'_>, name: &str, path: &str) {
+/// Keeps a time as written, unless it says that there is none; `path` is that of its object.
+pub(super) fn keep_written(event: &mut DeliveryEvent, tree: &Tree<'_>, path: &str, name: &str) {
     if let Some(text) = tree.word(name).filter(|text| plain_number(text) != "0") {
-        keep_raw(event, path, &text);
+        keep_raw(event, &[path, name].concat(), text);
     }
 }

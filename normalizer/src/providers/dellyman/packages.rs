@@ -33,7 +33,7 @@ pub(super) fn fill(
         .filter(|package| status(source, package) == Some(Status::Delivered));
     // One time for the whole order says nothing about one of several packages.
     let delivered_at = match delivered.count() {
-        1 => times.instant(source, "DeliveredAt"),
+        1 => times.delivered_at(),
         _ => None,
     };
     if let Some(first) = packages.first() {
@@ -57,18 +57,14 @@ fn stop(
     delivered_at: Option<Micros>,
     event: &mut DeliveryEvent,
 ) -> Stop {
-    let word = |name: &str| package.word(name).map(|word| cut(&word).to_owned());
+    let word = |name: &str| package.word(name).map(|word| cut(word).to_owned());
     let status = status(source, package);
     let occurred_at = delivered_at.filter(|_| status == Some(Status::Delivered));
     prove(event, Status::Delivered, occurred_at, Some(index));
     let path = format!("packages[{index}]");
-    note(
-        event,
-        &format!("{path}.ref"),
-        package.word("PackageRef").as_deref(),
-    );
+    note(event, [&path, ".ref"].concat(), package.word("PackageRef"));
     if let Some(text) = package.word("DeliveryExpectedAt") {
-        keep_raw(event, &format!("{path}.DeliveryExpectedAt"), &text);
+        keep_raw(event, &format!("{path}.DeliveryExpectedAt"), text);
     }
     // Money is collected for the goods only where the order says so.
     let collects = source.order.flag("IsProductOrder") == Some(true);
@@ -82,7 +78,7 @@ fn stop(
         contact: source.personal(package.word("DeliveryContactName")),
         phone: source.personal(package.word("DeliveryContactNumber")),
         occurred_at,
-        cash_on_delivery: amount.and_then(|text| source.amount(&text)),
+        cash_on_delivery: amount.and_then(|text| source.amount(text)),
         tracking_id: word("PackageTrackingID"),
         ..placed(place(package, "DeliveryLatitude", "DeliveryLongitude"))
     }
@@ -112,7 +108,7 @@ fn placed(place: Option<Location>) -> Stop {
 /// By its word, else by its flag.
 fn status(source: &Source<'_>, package: &Tree<'_>) -> Option<Status> {
     match package.word("PackageStatus") {
-        Some(word) => Some(stop_status(source.webhook, "Packages[]", &word)),
+        Some(word) => Some(stop_status(source.webhook, "Packages[]", word)),
         None => (package.flag("IsDelivered") == Some(true)).then_some(Status::Delivered),
     }
 }

@@ -1,7 +1,6 @@
 //! Dellyman's times: a clock's reading without a zone. In one and the same order some were seen in
 //! Lagos time and others in UTC, so each may be an hour off, whatever zone the endpoint names.
 
-use jiff::tz::TimeZone;
 use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Status, mapping::Meaning};
 
 use super::Source;
@@ -27,16 +26,45 @@ pub(super) struct Times {
     is_claimed: bool,
     /// By the field that belongs to the status.
     is_exact: bool,
-    zone: TimeZone,
+    instants: Instants,
+}
+
+/// The order's times, each read once: creation by either name, then the others.
+struct Instants {
+    created: [Option<Micros>; CREATED.len()],
+    others: [Option<Micros>; OTHERS.len()],
+}
+
+impl Instants {
+    fn new(source: &Source<'_>) -> Self {
+        let zone = zone(source.webhook.headers.timezone.as_deref());
+        let instant = |name: &str| match Written::read(source.order.word(name)?)? {
+            Written::Instant(instant) => plausible(instant),
+            Written::Clock(reading) => plausible(on_clock_of(&zone, reading)?),
+        };
+        Self {
+            created: CREATED.map(instant),
+            others: OTHERS.map(instant),
+        }
+    }
+
+    fn created(&self) -> Option<Micros> {
+        self.created.into_iter().flatten().next()
+    }
+
+    fn at(&self, name: &str) -> Option<Micros> {
+        let mut others = OTHERS.iter().zip(self.others);
+        others.find(|(other, _)| **other == name)?.1
+    }
 }
 
 impl Times {
     pub(super) fn new(source: &Source<'_>, kind: Kind) -> Self {
         let headers = source.webhook.headers;
-        let zone = zone(headers.timezone.as_deref());
-        let at = |name: &str| instant(source, &zone, name);
+        let instants = Instants::new(source);
+        let at = |name: &str| instants.at(name);
         let exact = match source.status {
-            _ if kind == Kind::OrderCreated => CREATED.into_iter().find_map(at),
+            _ if kind == Kind::OrderCreated => instants.created(),
             "ASSIGNED" => at("AssignedAt"),
             "INTRANSIT" => at("PickedUpAt"),
             "COMPLETED" => at("DeliveredAt"),
@@ -44,27 +72,27 @@ impl Times {
             "REJECTED" => at("RejectedAt"),
             _ => None,
         };
-        let claim = exact.or_else(|| OTHERS.into_iter().filter_map(at).max());
+        let claim = exact.or_else(|| instants.others.into_iter().flatten().max());
         Self {
             occurred: occurred(claim, OccurredAtSource::ProviderField, headers.received_at),
             is_claimed: claim.is_some(),
             is_exact: exact.is_some(),
-            zone,
+            instants,
         }
     }
 
-    pub(super) fn instant(&self, source: &Source<'_>, name: &str) -> Option<Micros> {
-        instant(source, &self.zone, name)
+    pub(super) fn delivered_at(&self) -> Option<Micros> {
+        self.instants.at("DeliveredAt")
     }
 
     /// The event's times and what they prove.
     pub(super) fn fill(&self, source: &Source<'_>, meaning: Meaning, event: &mut DeliveryEvent) {
-        let at = |name: &str| self.instant(source, name);
+        let at = |name: &str| self.instants.at(name);
         event.occurred_at_uncertainty_ms = self.is_claimed.then_some(UNCERTAINTY_MS);
-        event.created_at = CREATED.into_iter().find_map(at);
+        event.created_at = self.instants.created();
         for name in CREATED.into_iter().chain(OTHERS) {
             if let Some(text) = source.order.word(name) {
-                keep_raw(event, &format!("order.{name}"), &text);
+                keep_raw(event, &["order.", name].concat(), text);
             }
         }
         prove(event, Status::Created, event.created_at, None);
@@ -80,12 +108,5 @@ impl Times {
         {
             prove(event, status, Some(event.occurred_at), None);
         }
-    }
-}
-
-fn instant(source: &Source<'_>, zone: &TimeZone, name: &str) -> Option<Micros> {
-    match Written::read(&source.order.word(name)?)? {
-        Written::Instant(instant) => plausible(instant),
-        Written::Clock(reading) => plausible(on_clock_of(zone, reading)?),
     }
 }

@@ -1,7 +1,7 @@
 //! The order's own words, its driver, where he was, and what the tenant wrote on it.
 
 use schemas::{
-    DeliveryEvent, Kind,
+    DeliveryEvent, Kind, Micros,
     delivery_event::{Driver, Location},
     ids::TEXT_BYTES_MAX,
     set_aside::Why,
@@ -45,7 +45,11 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
     }
     event.driver = driver(source);
     if let Some(place) = data.location.get() {
-        event.location = location(place, "data.location", event);
+        event.location = location(place);
+        if event.location.is_none() {
+            keep_raw(event, "data.location.lat", &place.lat);
+            keep_raw(event, "data.location.lng", &place.lng);
+        }
     }
     let Some(order) = source.order else {
         return Ok(());
@@ -80,7 +84,7 @@ fn status(order: &Order<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
         let previous = &order.previous_status;
         event.provider_previous_status = match previous {
             Scalar::Text(text) => Some(text.to_string()),
-            Scalar::Absent | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other => {
+            Scalar::Absent | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
                 previous.owned()
             }
         };
@@ -129,28 +133,17 @@ fn driver(source: &Source<'_>) -> Option<Driver> {
     (driver != Driver::default()).then_some(driver)
 }
 
-/// Both degrees, or none and the texts as they came. Whether they lie in the market says nothing.
-pub(super) fn location(
-    place: &Coordinates<'_>,
-    path: &str,
-    event: &mut DeliveryEvent,
-) -> Option<Location> {
+/// Both degrees, or none. Whether they lie in the market says nothing.
+pub(super) fn location(place: &Coordinates<'_>) -> Option<Location> {
     let degrees = |text: &str, most: f64| {
         text.parse::<f64>()
             .ok()
             .filter(|degrees| degrees.abs() <= most)
     };
-    let latitude = place.lat.word().and_then(|text| degrees(text, 90.0));
-    let longitude = place.lng.word().and_then(|text| degrees(text, 180.0));
-    if let (Some(latitude), Some(longitude)) = (latitude, longitude) {
-        return Some(Location {
-            latitude,
-            longitude,
-        });
-    }
-    keep_raw(event, &format!("{path}.lat"), &place.lat);
-    keep_raw(event, &format!("{path}.lng"), &place.lng);
-    None
+    Some(Location {
+        latitude: degrees(place.lat.word()?, 90.0)?,
+        longitude: degrees(place.lng.word()?, 180.0)?,
+    })
 }
 
 /// Digits 6 to 17 of a share link's token are the order's creation on the local clock: `HK100` and
@@ -166,10 +159,16 @@ fn hidden_creation_time(link: &str) -> Option<String> {
     {
         return None;
     }
-    let time = jiff::civil::DateTime::strptime("%y%m%d%H%M%S", digits).ok()?;
-    (2010..2100)
-        .contains(&time.year())
-        .then(|| time.to_string())
+    let mut time = *b"20yy-mm-ddThh:mm:ss";
+    let places = time.get_mut(2..)?.chunks_mut(3);
+    for (place, pair) in places.zip(digits.as_bytes().chunks_exact(2)) {
+        place.get_mut(..2)?.copy_from_slice(pair);
+    }
+    Micros::of_clock(&time)?;
+    // Sixty years on, and before there were carriers, two digits say nothing.
+    ("10".."69")
+        .contains(&digits.get(..2)?)
+        .then(|| String::from_utf8_lossy(&time).into_owned())
 }
 
 /// Free words of the tenant: his own order id is taken out, the rest may be about people.

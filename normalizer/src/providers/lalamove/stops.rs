@@ -34,7 +34,6 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
             let stop = At {
                 source,
                 index,
-                path: format!("data.order.stops[{index}]"),
                 stop,
             };
             let partial = stop.partial(event)?;
@@ -47,11 +46,22 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
 struct At<'a> {
     source: &'a Source<'a>,
     index: i32,
-    path: String,
     stop: &'a Stop<'a>,
 }
 
 impl At<'_> {
+    /// The path of one of the stop's fields.
+    fn path(&self, field: &str) -> String {
+        format!("data.order.stops[{}].{field}", self.index)
+    }
+
+    /// Keeps a text as the carrier wrote it.
+    fn keep_raw(&self, event: &mut DeliveryEvent, field: &str, text: &Scalar<'_>) {
+        if !text.is_empty() {
+            keep_raw(event, &self.path(field), text);
+        }
+    }
+
     fn partial(&self, event: &mut DeliveryEvent) -> Result<Partial, Why> {
         let stop = self.stop;
         let personal =
@@ -64,15 +74,17 @@ impl At<'_> {
             ..Partial::default()
         };
         if let Some(place) = stop.coordinates.get() {
-            let path = format!("{}.coordinates", self.path);
-            let found = order::location(place, &path, event);
+            let found = order::location(place);
             partial.latitude = found.map(|place| place.latitude);
             partial.longitude = found.map(|place| place.longitude);
+            if found.is_none() {
+                self.keep_raw(event, "coordinates.lat", &place.lat);
+                self.keep_raw(event, "coordinates.lng", &place.lng);
+            }
         }
         if let Some(pop) = stop.pop.get() {
-            let path = format!("{}.POP.pickedUpAt", self.path);
             partial.occurred_at = self.source.times.instant(&pop.picked_up_at);
-            keep_raw(event, &path, &pop.picked_up_at);
+            self.keep_raw(event, "POP.pickedUpAt", &pop.picked_up_at);
             self.images(pop, "pickup", event);
         }
         if let Some(pod) = stop.pod.get() {
@@ -96,19 +108,14 @@ impl At<'_> {
         partial: &mut Partial,
         event: &mut DeliveryEvent,
     ) -> Result<(), Why> {
-        let path = format!("{}.POD.status", self.path);
-        if let Some(word) = optional(&pod.status, &path)? {
+        if let Some(word) = optional(&pod.status, || self.path("POD.status"))? {
             partial.provider_status = Some(word.to_owned());
             partial.status = self.status(word);
         }
         if let Some(at) = self.source.times.instant(&pod.delivered_at) {
             partial.occurred_at = Some(at);
         }
-        keep_raw(
-            event,
-            &format!("{}.POD.deliveredAt", self.path),
-            &pod.delivered_at,
-        );
+        self.keep_raw(event, "POD.deliveredAt", &pod.delivered_at);
         self.images(pod, "delivery", event);
         Ok(())
     }

@@ -30,11 +30,11 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
         };
     }
     let currency = source.webhook.headers.currency.as_deref();
-    event.refund_id = refund.word("id").map(|id| cut(&id).to_owned());
+    event.refund_id = refund.word("id").map(|id| cut(id).to_owned());
     if let Some(date) = refund.word("date") {
-        keep_raw(event, "data.refund.date", &date);
+        keep_raw(event, "data.refund.date", date);
     }
-    note(event, "refund_reason", refund.word("reason").as_deref());
+    note(event, "refund_reason", refund.word("reason"));
     event.refund = total(refund, "totalRiderRefund", currency, event)?;
     event.refund_partner = total(refund, "totalPartnerRefund", currency, event)?;
     let items = refund.at("refundItems").items();
@@ -44,8 +44,8 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
     let fees = refund.at("refundFees").items();
     for (index, fee) in fees.iter().take(ITEMS_MAX).enumerate() {
         let path = format!("refundFees[{index}]");
-        note(event, &format!("{path}.code"), fee.word("code").as_deref());
-        note(event, &format!("{path}.name"), fee.word("name").as_deref());
+        note(event, format!("{path}.code"), fee.word("code"));
+        note(event, format!("{path}.name"), fee.word("name"));
         part(fee, "amount", &path, currency, event);
     }
     Ok(())
@@ -54,11 +54,7 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
 fn fill_item(index: usize, item: &Tree<'_>, currency: Option<&str>, event: &mut DeliveryEvent) {
     let path = format!("refundItems[{index}]");
     for (field, name) in [("reason", "reason"), ("partyAtFault", "party_at_fault")] {
-        note(
-            event,
-            &format!("{path}.{name}"),
-            item.word(field).as_deref(),
-        );
+        note(event, format!("{path}.{name}"), item.word(field));
     }
     part(item, "riderAmount", &path, currency, event);
     part(item, "partnerAmount", &path, currency, event);
@@ -69,12 +65,12 @@ fn fill_item(index: usize, item: &Tree<'_>, currency: Option<&str>, event: &mut 
         .take(ITEMS_MAX)
         .filter_map(|dish| {
             let name = dish.word("name")?;
-            let quantity = dish.word("qty").unwrap_or("1".into());
+            let quantity = dish.word("qty").unwrap_or("1");
             Some(format!("{quantity} × {name}"))
         })
         .collect();
     if !dishes.is_empty() {
-        note(event, &format!("{path}.items"), Some(&dishes.join(", ")));
+        note(event, format!("{path}.items"), Some(&dishes.join(", ")));
     }
 }
 
@@ -115,9 +111,9 @@ fn part(
 ) {
     let Some(text) = tree.word(name) else { return };
     let path = format!("{path}.{name}");
-    match currency.and_then(|currency| cents(&text, currency)) {
+    match currency.and_then(|currency| cents(text, currency)) {
         Some(money) => event.price_parts.push(PricePart { name: path, money }),
-        None => keep_raw(event, &format!("data.refund.{path}"), &text),
+        None => keep_raw(event, &format!("data.refund.{path}"), text),
     }
 }
 

@@ -1,7 +1,5 @@
 //! One drop: an order with a pickup, which it shares with the others of its delivery, and one stop.
 
-use std::borrow::Cow;
-
 use schemas::{DeliveryEvent, Kind, Money, OrderId, Status, delivery_event::Stop, set_aside::Why};
 
 use super::{
@@ -19,10 +17,14 @@ const DELIVERY: [(&str, &str); 4] = [
     ("customerId", "customer_id"),
 ];
 /// Of a place: where it roughly is, in the carrier's words, whose case and spelling vary.
-const PLACE: [(&str, &str); 3] = [
-    ("locationCode", "location_code"),
-    ("state", "state"),
-    ("lga", "lga"),
+const PLACE: [(&str, &str, &str); 3] = [
+    (
+        "locationCode",
+        "pickup_location_code",
+        "dropoff_location_code",
+    ),
+    ("state", "pickup_state", "dropoff_state"),
+    ("lga", "pickup_lga", "dropoff_lga"),
 ];
 
 /// A drop whose id can name an order.
@@ -30,7 +32,7 @@ pub(super) struct Drop<'a> {
     index: usize,
     pub(super) id: OrderId,
     pub(super) tree: &'a Tree<'a>,
-    pub(super) status: Option<Cow<'a, str>>,
+    pub(super) status: Option<&'a str>,
 }
 
 impl<'a> Drop<'a> {
@@ -56,7 +58,7 @@ impl<'a> Drop<'a> {
 
     pub(super) fn event(&self, source: &Source<'_>) -> DeliveryEvent {
         let webhook = source.webhook;
-        let meaning = snapshot::meaning(webhook, source.words(self.status.as_deref()));
+        let meaning = snapshot::meaning(webhook, source.words(self.status));
         let times = Times::new(source, self, meaning.kind);
         let mut event = webhook.event(Essentials {
             order_id: Some(&self.id),
@@ -72,12 +74,12 @@ impl<'a> Drop<'a> {
             (None, _) => None,
             (Some(_), _) => Some(meaning.status.unwrap_or_default()),
         };
-        event.provider_status = self.status.as_deref().map(str::to_owned);
+        event.provider_status = self.status.map(str::to_owned);
         let parent = source.tree.word("id");
-        event.parent_id = parent.map(|id| cut(&id).to_owned());
+        event.parent_id = parent.map(|id| cut(id).to_owned());
         let own = self.tree.word("externalOrderId");
-        event.external_order_id = own.map(|id| cut(&id).to_owned());
-        event.share_link = self.tree.word("trackingUrl").map(Cow::into_owned);
+        event.external_order_id = own.map(|id| cut(id).to_owned());
+        event.share_link = self.tree.word("trackingUrl").map(str::to_owned);
         times.fill(source, self, &mut event);
         self.money(source, &mut event);
         self.notes(source, &mut event);
@@ -92,30 +94,22 @@ impl<'a> Drop<'a> {
     fn money(&self, source: &Source<'_>, event: &mut DeliveryEvent) {
         let currency = source.webhook.headers.currency.as_deref();
         if let Some(text) = self.tree.word("amount") {
-            event.price = Money::parse(&text, currency.unwrap_or(CURRENCY)).ok();
+            event.price = Money::parse(text, currency.unwrap_or(CURRENCY)).ok();
             if event.price.is_none() {
-                keep_raw(event, "drops.amount", &text);
+                keep_raw(event, "drops.amount", text);
             }
         }
-        note(
-            event,
-            "total_amount",
-            source.tree.word("totalAmount").as_deref(),
-        );
+        note(event, "total_amount", source.tree.word("totalAmount"));
     }
 
     fn notes(&self, source: &Source<'_>, event: &mut DeliveryEvent) {
         for (field, name) in DELIVERY {
-            note(event, name, source.tree.word(field).as_deref());
+            note(event, name, source.tree.word(field));
         }
-        for (stop, tree) in [("pickup", source.tree.at("pickup")), ("dropoff", self.tree)] {
-            for (field, name) in PLACE {
-                note(
-                    event,
-                    &format!("{stop}_{name}"),
-                    tree.word(field).as_deref(),
-                );
-            }
+        let pickup = source.tree.at("pickup");
+        for (field, of_pickup, of_dropoff) in PLACE {
+            note(event, of_pickup, pickup.word(field));
+            note(event, of_dropoff, self.tree.word(field));
         }
         note(event, "drop_index", Some(&self.index.to_string()));
     }
@@ -123,7 +117,7 @@ impl<'a> Drop<'a> {
     fn pickup(&self, source: &Source<'_>, event: &mut DeliveryEvent) -> Stop {
         let pickup = source.tree.at("pickup");
         if let Some(date) = pickup.word("pickupDate") {
-            keep_raw(event, "pickup.pickupDate", &date);
+            keep_raw(event, "pickup.pickupDate", date);
         }
         let window = self.tree.at("estimatedPickupWindow");
         let (window_start, window_end) = times::window(source, window, event, "PickupWindow");
@@ -146,7 +140,7 @@ impl<'a> Drop<'a> {
             address: source.personal(self.tree, "address"),
             contact: source.personal(self.tree, "recipientName"),
             phone: source.personal(self.tree, "recipientNumber"),
-            tracking_id: self.tree.word("trackingId").map(|id| cut(&id).to_owned()),
+            tracking_id: self.tree.word("trackingId").map(|id| cut(id).to_owned()),
             window_start,
             window_end,
             ..Stop::default()

@@ -56,7 +56,7 @@ impl Times {
             created_at
         } else {
             // What else happened is dated by the newest time of the word that the drop bears now.
-            let now = |change: &Change| drop.status.as_deref() == Some(&*change.word);
+            let now = |change: &Change<'_>| drop.status == Some(change.word);
             let changes = changes(drop.tree);
             changes
                 .iter()
@@ -79,13 +79,13 @@ impl Times {
         event.created_at = self.created_at;
         event.occurred_at_uncertainty_ms = self.uncertainty_ms;
         if let Some(text) = source.tree.word("createdAt") {
-            keep_raw(event, "createdAt", &text);
+            keep_raw(event, "createdAt", text);
         }
         for (index, change) in changes(drop.tree).iter().enumerate() {
             let text = format!("{} {}", change.word, change.text);
             keep_raw(event, &format!("statusTimestamps[{index}]"), &text);
             let words = Words {
-                provider_status: Some(&change.word),
+                provider_status: Some(change.word),
                 ..Words::default()
             };
             if let Some(status) = snapshot::meaning(source.webhook, words).status {
@@ -96,25 +96,23 @@ impl Times {
 }
 
 /// A status and when the drop came to it.
-struct Change {
-    word: String,
-    text: String,
+struct Change<'a> {
+    word: &'a str,
+    text: &'a str,
     at: Option<Micros>,
 }
 
 /// The changes of `statusTimestamps`, as far as its form can be guessed: a list of objects that
 /// name a status and a time, or an object of times by status.
-fn changes(drop: &Tree<'_>) -> Vec<Change> {
-    let one = |word: &str, time: &Scalar<'_>| {
-        let text = time.word()?.to_owned();
-        let at = instant(time);
-        let word = word.to_owned();
+fn changes<'a>(drop: &'a Tree<'_>) -> Vec<Change<'a>> {
+    fn one<'a>(word: &'a str, time: &'a Scalar<'_>) -> Option<Change<'a>> {
+        let (text, at) = (time.word()?, instant(time));
         Some(Change { word, text, at })
-    };
-    let of_entry = |entry: &Tree<'_>| {
+    }
+    let of_entry = |entry: &'a Tree<'_>| {
         let word = STATUS_NAMES.into_iter().find_map(|name| entry.word(name))?;
         let mut times = TIME_NAMES.into_iter().map(|name| entry.at(name).scalar());
-        one(&word, &times.find(|time| time.word().is_some())?)
+        one(word, times.find(|time| time.word().is_some())?)
     };
     match drop.at("statusTimestamps") {
         Tree::List(entries) => entries
@@ -125,7 +123,7 @@ fn changes(drop: &Tree<'_>) -> Vec<Change> {
         Tree::Object(times) => times
             .iter()
             .take(CHANGES_MAX)
-            .filter_map(|(word, time)| one(word, &time.scalar()))
+            .filter_map(|field| one(&field.name, field.value.scalar()))
             .collect(),
         Tree::Leaf(_) => Vec::new(),
     }
@@ -156,8 +154,8 @@ pub(super) fn window(
     let zone = zone(source.webhook.headers.timezone.as_deref());
     let mut bound = |field: &str| {
         let text = window.word(field)?;
-        keep_raw(event, &format!("estimated{name}.{field}"), &text);
-        match Written::read(&text)? {
+        keep_raw(event, &format!("estimated{name}.{field}"), text);
+        match Written::read(text)? {
             Written::Instant(instant) => plausible(instant),
             Written::Clock(reading) => plausible(on_clock_of(&zone, reading)?),
         }

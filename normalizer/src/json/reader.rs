@@ -1,0 +1,373 @@
+//! One pass over a body: checks that it is JSON and hands out its parts, borrowed as written. What
+//! is accepted is what serde_json accepts, and a test holds the two against each other.
+
+use std::borrow::Cow;
+
+use schemas::set_aside::Why;
+
+use super::{Scalar, is_json, malformed};
+
+/// Where a body stops being readable, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    at: usize,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    NotJson,
+    /// A field of ours.
+    Twice(&'static str),
+    /// A field of the carrier's own naming.
+    NameTwice,
+    Deep,
+}
+
+impl Fault {
+    /// For a person; the place is told as serde_json tells it, which is asked about the rest too.
+    /// It quotes values, so that of its words none passes but the place.
+    pub(crate) fn explain(self, body: &str) -> Why {
+        let read = body.as_bytes().get(..self.at).unwrap_or_default();
+        let line = read.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = read.iter().rev().take_while(|byte| **byte != b'\n').count();
+        let place = format!("(line {line}, column {column})");
+        match self.what {
+            What::Twice(field) => malformed(field, &format!("appears twice in one object {place}")),
+            What::NameTwice => malformed("a name", &format!("appears twice in one object {place}")),
+            What::Deep => malformed("the body", &format!("is nested too deeply {place}")),
+            What::NotJson => is_json(body)
+                .err()
+                .unwrap_or_else(|| malformed("the body", &format!("is not JSON {place}"))),
+        }
+    }
+}
+
+/// A string between its quotes.
+struct Text<'a> {
+    inner: &'a str,
+    escaped: bool,
+}
+
+/// Stands before the next byte to be read.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The first byte of the next value, which is not passed.
+    pub(crate) fn start(&mut self) -> Result<u8, Fault> {
+        self.skip_space();
+        self.peek().ok_or_else(|| self.not_json())
+    }
+
+    /// A leaf, or the whole text of what is none.
+    #[inline]
+    pub(crate) fn scalar(&mut self) -> Result<Scalar<'a>, Fault> {
+        let first = self.start()?;
+        let start = self.at;
+        Ok(match first {
+            b'"' => {
+                let text = self.text()?;
+                match text.decoded() {
+                    Some(text) => Scalar::Text(text),
+                    None => Scalar::Other(self.since(start)),
+                }
+            }
+            b'-' | b'0'..=b'9' => Scalar::Number(self.number()?),
+            b't' => Scalar::Bool(self.literal("true")?),
+            b'f' => Scalar::Bool(self.literal("false")?),
+            b'n' => {
+                self.literal("null")?;
+                Scalar::Absent
+            }
+            _ => {
+                self.skip()?;
+                Scalar::Other(self.since(start))
+            }
+        })
+    }
+
+    /// Reads the object that begins here. `take` must pass the value of each name; it is also told
+    /// where the name ends.
+    pub(crate) fn object(
+        &mut self,
+        mut take: impl FnMut(&mut Self, Cow<'a, str>, usize) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.at += 1;
+        let mut is_first = true;
+        while self.more(is_first, b'}')? {
+            is_first = false;
+            let name = self.name()?.decoded().ok_or_else(|| self.not_json())?;
+            self.skip_space();
+            let end = self.at;
+            self.byte(b':')?;
+            take(self, name, end)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the array that begins here. `take` must pass each value.
+    pub(crate) fn array(
+        &mut self,
+        mut take: impl FnMut(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.at += 1;
+        let mut is_first = true;
+        while self.more(is_first, b']')? {
+            is_first = false;
+            take(self)?;
+        }
+        Ok(())
+    }
+
+    /// Passes a value of any kind, however deep.
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            let closing = match self.start()? {
+                b'{' => Some(b'}'),
+                b'[' => Some(b']'),
+                _ => None,
+            };
+            match closing {
+                Some(closing) => {
+                    self.at += 1;
+                    if self.element(true, closing)? {
+                        open.push(closing);
+                        continue;
+                    }
+                }
+                None => self.leaf()?,
+            }
+            // A value has ended, and perhaps what it is in.
+            while let Some(closing) = open.last().copied() {
+                if self.element(false, closing)? {
+                    break;
+                }
+                open.pop();
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// As [`Reader::more`]; passes an object's name too.
+    fn element(&mut self, is_first: bool, closing: u8) -> Result<bool, Fault> {
+        let follows = self.more(is_first, closing)?;
+        if follows && closing == b'}' {
+            self.name()?;
+            self.skip_space();
+            self.byte(b':')?;
+        }
+        Ok(follows)
+    }
+
+    /// Nothing but space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+        self.skip_space();
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.not_json())
+        }
+    }
+
+    pub(crate) const fn fault(&self, what: What) -> Fault {
+        Fault { at: self.at, what }
+    }
+
+    pub(crate) const fn fault_at(at: usize, what: What) -> Fault {
+        Fault { at, what }
+    }
+
+    const fn not_json(&self) -> Fault {
+        self.fault(What::NotJson)
+    }
+
+    fn leaf(&mut self) -> Result<(), Fault> {
+        match self.start()? {
+            b'"' => self.text().map(drop),
+            b'-' | b'0'..=b'9' => self.number().map(drop),
+            b't' => self.literal("true").map(drop),
+            b'f' => self.literal("false").map(drop),
+            b'n' => self.literal("null").map(drop),
+            _ => Err(self.not_json()),
+        }
+    }
+
+    /// Passes what stands before the next element, or the bracket after the last.
+    #[inline]
+    fn more(&mut self, is_first: bool, closing: u8) -> Result<bool, Fault> {
+        match self.start()? {
+            byte if byte == closing => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ if is_first => Ok(true),
+            b',' => {
+                self.at += 1;
+                // A bracket here would end a list with a comma.
+                if self.start()? == closing {
+                    return Err(self.not_json());
+                }
+                Ok(true)
+            }
+            _ => Err(self.not_json()),
+        }
+    }
+
+    #[inline]
+    fn name(&mut self) -> Result<Text<'a>, Fault> {
+        if self.start()? != b'"' {
+            return Err(self.not_json());
+        }
+        self.text()
+    }
+
+    /// The string whose opening quote is here.
+    #[inline]
+    fn text(&mut self) -> Result<Text<'a>, Fault> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let (mut at, mut escaped) = (start, false);
+        loop {
+            at = plain_until(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    at = escape(bytes, at).ok_or_else(|| self.not_json())?;
+                }
+                Some(_) | None => return Err(self.not_json()),
+            }
+        }
+        self.at = at + 1;
+        let inner = self.text.get(start..at).unwrap_or_default();
+        Ok(Text { inner, escaped })
+    }
+
+    fn number(&mut self) -> Result<&'a str, Fault> {
+        let start = self.at;
+        self.pass(b"-");
+        if !self.pass(b"0") {
+            self.digits()?;
+        }
+        if self.pass(b".") {
+            self.digits()?;
+        }
+        if self.pass(b"eE") {
+            self.pass(b"+-");
+            self.digits()?;
+        }
+        Ok(self.since(start))
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == start {
+            return Err(self.not_json());
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, word: &str) -> Result<&'a str, Fault> {
+        let start = self.at;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.not_json());
+        }
+        self.at += word.len();
+        Ok(self.since(start))
+    }
+
+    #[inline]
+    fn byte(&mut self, expected: u8) -> Result<(), Fault> {
+        if self.peek() != Some(expected) {
+            return Err(self.not_json());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn pass(&mut self, any_of: &[u8]) -> bool {
+        let passes = self.peek().is_some_and(|byte| any_of.contains(&byte));
+        self.at += usize::from(passes);
+        passes
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+}
+
+impl<'a> Text<'a> {
+    /// Its content, unless an escape names no character.
+    #[inline]
+    fn decoded(&self) -> Option<Cow<'a, str>> {
+        if !self.escaped {
+            return Some(Cow::Borrowed(self.inner));
+        }
+        let quoted = format!("\"{}\"", self.inner);
+        serde_json::from_str(&quoted).ok().map(Cow::Owned)
+    }
+}
+
+/// The end of an escape that begins at `at`; whether it names a character is not asked.
+fn escape(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' => {
+            let digits = bytes.get(at + 2..at + 6)?;
+            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
+        }
+        _ => None,
+    }
+}
+
+/// The next place from `at` on that holds a quote, a backslash or a control character, or the end.
+/// Eight bytes at a time: a byte less than another borrows from its top bit, and the lowest of the
+/// marks is always right.
+#[inline]
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    const fn is(byte: u8, word: u64) -> u64 {
+        let zero = word ^ (ONES * byte as u64);
+        zero.wrapping_sub(ONES) & !zero
+    }
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*eight);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let marks = (control | is(b'"', word) | is(b'\\', word)) & TOPS;
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    at + rest.iter().position(stops).unwrap_or(rest.len())
+}
