@@ -1,6 +1,10 @@
-//! What somebody would write who only wants the fields: owned, strict, one type a carrier.
+//! What somebody would write who wants the fields that the canonical event carries: owned, strict,
+//! one type a carrier, made from the documented payload. Secrets and what no event tells are left
+//! out, so that serde passes them.
 
 #![allow(dead_code, reason = "reading it is the work that is measured")]
+
+use std::collections::BTreeMap;
 
 use schemas::Provider;
 use serde::Deserialize;
@@ -10,7 +14,6 @@ use serde::Deserialize;
 pub(crate) struct Lalamove {
     api_key: String,
     timestamp: u64,
-    signature: String,
     event_id: String,
     event_type: String,
     event_version: String,
@@ -23,7 +26,10 @@ struct Data {
     order: Option<Order>,
     driver: Option<Driver>,
     location: Option<Location>,
+    balance: Option<Balance>,
     prev_order_id: Option<String>,
+    edit_reason: Option<String>,
+    edit_party: Option<String>,
     updated_at: Option<String>,
 }
 
@@ -38,10 +44,14 @@ struct Order {
     previous_status: Option<String>,
     created_at: Option<String>,
     schedule_at: Option<String>,
-    price_breakdown: Option<std::collections::BTreeMap<String, String>>,
+    cancel_party: Option<String>,
+    cancel_reason: Option<String>,
+    quotation_id: Option<String>,
+    price_breakdown: Option<BTreeMap<String, String>>,
+    distance: Option<Distance>,
     #[serde(default)]
     stops: Vec<Stop>,
-    metadata: Option<std::collections::BTreeMap<String, String>>,
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +71,19 @@ struct Location {
 }
 
 #[derive(Deserialize)]
+struct Balance {
+    currency: String,
+    amount: String,
+}
+
+#[derive(Deserialize)]
+struct Distance {
+    value: String,
+    unit: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Stop {
     coordinates: Coordinates,
     address: String,
@@ -70,6 +93,7 @@ struct Stop {
     pod: Option<Proof>,
     #[serde(rename = "POP")]
     pop: Option<Proof>,
+    delivery_code: Option<DeliveryCode>,
 }
 
 #[derive(Deserialize)]
@@ -89,13 +113,24 @@ struct Proof {
 }
 
 #[derive(Deserialize)]
+struct DeliveryCode {
+    status: String,
+}
+
+#[derive(Deserialize)]
 pub(crate) struct Ahamove {
     #[serde(rename = "_id")]
     id: String,
     status: String,
     sub_status: String,
     service_id: String,
+    city_id: String,
+    store_id: u64,
     currency: String,
+    payment_method: String,
+    partner: String,
+    app: String,
+    promo_code: String,
     create_time: f64,
     order_time: f64,
     accept_time: f64,
@@ -105,23 +140,33 @@ pub(crate) struct Ahamove {
     cancel_time: f64,
     cancel_by_user: bool,
     cancel_comment: String,
+    cancel_image_url: String,
     supplier_id: String,
     supplier_name: String,
+    user_id: String,
+    user_name: String,
     total_pay: f64,
     total_price: f64,
     subtotal_price: f64,
     distance_price: f64,
+    stoppoint_price: f64,
     special_request_price: f64,
+    vat: f64,
+    voucher_discount: f64,
+    surcharge: f64,
+    surge_rate: f64,
+    distance: f64,
     shared_link: String,
+    insurance_portal_url: String,
     path: Vec<AhamoveStop>,
 }
 
 #[derive(Deserialize)]
 struct AhamoveStop {
     address: String,
-    short_address: Option<String>,
     mobile: String,
     name: String,
+    remarks: Option<String>,
     status: String,
     cod: f64,
     complete_time: f64,
@@ -129,8 +174,12 @@ struct AhamoveStop {
     return_time: f64,
     complete_lat: f64,
     complete_lng: f64,
+    fail_lat: f64,
+    fail_lng: f64,
     fail_comment: String,
     pod_info: String,
+    por_info: String,
+    tracking_number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -145,40 +194,110 @@ pub(crate) struct Ordatic {
 #[serde(rename_all = "camelCase")]
 struct OrdaticData {
     order_id: String,
+    proof_delivery: Option<String>,
+    refund: Option<Refund>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Refund {
+    id: String,
+    date: Option<String>,
+    reason: Option<String>,
+    total_rider_refund: i64,
+    total_partner_refund: i64,
+    refund_items: Vec<RefundItem>,
+    refund_fees: Vec<RefundFee>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundItem {
+    reason: Option<String>,
+    party_at_fault: Option<String>,
+    rider_amount: Option<i64>,
+    partner_amount: Option<i64>,
+    #[serde(default)]
+    items: Vec<Dish>,
+}
+
+#[derive(Deserialize)]
+struct Dish {
+    name: String,
+    qty: u32,
+}
+
+#[derive(Deserialize)]
+struct RefundFee {
+    code: String,
+    name: String,
+    amount: i64,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sendstack {
     id: String,
+    event_type: String,
+    tracking_url: Option<String>,
+    payment_status: Option<String>,
+    payment_source: Option<String>,
     batch_id: Option<String>,
-    event_type: Option<String>,
+    customer_id: Option<String>,
+    total_amount: Option<f64>,
     created_at: Option<String>,
-    webhook_id: Option<String>,
-    pickup: SendstackPlace,
-    drops: Vec<SendstackPlace>,
+    pickup: Pickup,
+    drops: Vec<Drop>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SendstackPlace {
-    id: Option<String>,
-    tracking_id: Option<String>,
-    status: Option<String>,
+struct Pickup {
     address: Option<String>,
+    location_code: Option<String>,
     pickup_name: Option<String>,
     pickup_number: Option<String>,
+    pickup_date: Option<String>,
+    state: Option<String>,
+    lga: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Drop {
+    id: String,
+    status: Option<String>,
+    tracking_id: Option<String>,
+    external_order_id: Option<String>,
+    tracking_url: Option<String>,
+    location_code: Option<String>,
+    address: Option<String>,
     recipient_name: Option<String>,
     recipient_number: Option<String>,
-    amount: Option<serde_json::Value>,
+    estimated_pickup_window: Option<Window>,
+    estimated_dropoff_window: Option<Window>,
+    state: Option<String>,
+    lga: Option<String>,
+    amount: Option<f64>,
     #[serde(default)]
-    status_timestamps: Vec<serde_json::Value>,
+    status_timestamps: Vec<StatusTimestamp>,
+}
+
+#[derive(Deserialize)]
+struct Window {
+    date: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StatusTimestamp {
+    status: String,
+    timestamp: String,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Dellyman {
-    status: bool,
-    message: String,
     order: DellymanOrder,
 }
 
@@ -188,13 +307,29 @@ struct DellymanOrder {
     #[serde(rename = "OrderID")]
     order_id: String,
     order_code: String,
+    order_ref: Option<String>,
+    #[serde(rename = "CustomerID")]
+    customer_id: String,
+    #[serde(rename = "CompanyID")]
+    company_id: String,
+    #[serde(rename = "TrackingID")]
+    tracking_id: String,
     order_status: String,
     order_price: String,
     order_date: Option<String>,
+    ordered_at: Option<String>,
     assigned_at: Option<String>,
     picked_up_at: Option<String>,
     delivered_at: Option<String>,
+    cancelled_at: Option<String>,
+    rejected_at: Option<String>,
     note: Option<String>,
+    rider_name: Option<String>,
+    rider_latitude: Option<String>,
+    rider_longitude: Option<String>,
+    is_instant_delivery: Option<String>,
+    is_product_order: Option<String>,
+    is_postpaid: Option<String>,
     packages: Vec<DellymanPackage>,
 }
 
@@ -203,7 +338,22 @@ struct DellymanOrder {
 struct DellymanPackage {
     #[serde(rename = "PackageID")]
     package_id: String,
+    #[serde(rename = "PackageTrackingID")]
+    package_tracking_id: Option<String>,
+    package_ref: Option<String>,
     package_status: String,
+    delivery_expected_at: Option<String>,
+    product_amount: Option<String>,
+    delivery_google_place_address: Option<String>,
+    delivery_contact_name: Option<String>,
+    delivery_contact_number: Option<String>,
+    delivery_latitude: Option<String>,
+    delivery_longitude: Option<String>,
+    pick_up_google_place_address: Option<String>,
+    pick_up_contact_name: Option<String>,
+    pick_up_contact_number: Option<String>,
+    pick_up_latitude: Option<String>,
+    pick_up_longitude: Option<String>,
 }
 
 /// Reads the body as the struct of its carrier.
