@@ -121,8 +121,9 @@ impl Server {
 
     pub(crate) async fn size(&self, table: &str) -> anyhow::Result<Size> {
         let sql = format!(
-            "SELECT sum(rows) AS rows, count() AS parts, sum(bytes_on_disk) / sum(rows) AS bytes_per_row \
-             FROM system.parts WHERE active AND database = '{DATABASE_NAME}' AND table = '{table}'"
+            "SELECT sum(p.rows) AS rows, count() AS parts, \
+             sum(p.bytes_on_disk) / sum(p.rows) AS bytes_per_row FROM system.parts AS p \
+             WHERE p.active AND p.database = '{DATABASE_NAME}' AND p.table = '{table}'"
         );
         let rows: Vec<Size> = self.store.rows(&sql, &[]).await?;
         rows.into_iter().next().context("no size")
