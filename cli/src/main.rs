@@ -19,6 +19,7 @@ mod sender;
 mod set_aside;
 mod settings;
 mod spool;
+mod tenants;
 mod topics;
 mod up;
 mod writer;

@@ -1,11 +1,7 @@
 //! A ClickHouse user for each tenant, who sees that tenant's rows. The local server reads its users at
 //! start only, so they are made before it; a tenant that is added later has one after the next start.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    io::ErrorKind,
-};
+use std::{collections::BTreeMap, fs, io::ErrorKind};
 
 use anyhow::Context as _;
 
@@ -15,7 +11,7 @@ use crate::{
     commands::new_token,
     env_file,
     grants::{Grant, Networks, Objects, password_variable},
-    sender,
+    tenants,
 };
 
 /// The database of an installation on this machine.
@@ -28,14 +24,9 @@ pub(super) struct Analysts {
 }
 
 impl Analysts {
-    /// For each tenant that has an endpoint. Passwords are made once and kept in the folder.
+    /// For each tenant of the tenants file. Passwords are made once and kept in the folder.
     pub(super) fn prepare(folder: &Folder) -> anyhow::Result<Self> {
-        let tenants = sender::tenants(folder.tenants())?;
-        let names: BTreeSet<&str> = tenants
-            .endpoints()
-            .iter()
-            .map(|endpoint| endpoint.tenant.id.as_str())
-            .collect();
+        let names = tenants::names(folder.tenants())?;
         let path = folder.analysts();
         let mut passwords = match fs::read_to_string(&path) {
             Ok(text) => env_file::read(&text),
@@ -45,7 +36,7 @@ impl Analysts {
         let known = passwords.len();
         let mut grants: Vec<Grant> = Vec::with_capacity(names.len());
         let mut variables: BTreeMap<String, &str> = BTreeMap::new();
-        for tenant in names {
+        for tenant in &names {
             let variable = password_variable(tenant);
             if let Some(other) = variables.insert(variable.clone(), tenant) {
                 return Err(WrongUse(format!(

@@ -10,8 +10,9 @@ use crate::{
     clickhouse::Clickhouse,
     commands::new_token,
     grants::{Grant, Objects, PROFILE, password_variable},
-    output, sender,
+    output,
     settings::Place,
+    tenants,
 };
 
 /// Makes a read-only ClickHouse user who sees the rows of one tenant, in every view, and nothing else.
@@ -146,19 +147,14 @@ fn say_password(user: &str, password: &str, variable: Option<&String>) {
 
 /// A typing mistake would make a user who sees nothing.
 fn known(tenant: &str, path: &std::path::Path) -> anyhow::Result<()> {
-    let tenants = sender::tenants(path)?;
-    let mut names: Vec<&str> = tenants
-        .endpoints()
-        .iter()
-        .map(|endpoint| endpoint.tenant.id.as_str())
-        .collect();
-    names.dedup();
-    if names.contains(&tenant) {
+    let names = tenants::names(path)?;
+    if names.contains(tenant) {
         return Ok(());
     }
+    let names: Vec<String> = names.into_iter().collect();
     let names = names.join(", ");
     Err(WrongUse(format!(
-        "no tenant {tenant} with an endpoint in {}; there are: {names}",
+        "no tenant {tenant} in {}; there are: {names}",
         path.display()
     ))
     .into())
