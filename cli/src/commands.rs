@@ -9,6 +9,7 @@ mod replay;
 mod schemas;
 mod send;
 mod set_aside;
+mod spool;
 mod status;
 mod tenants;
 mod topics;
@@ -61,6 +62,9 @@ enum Command {
     /// The tenants file
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Webhooks that wait on an ingest's disk
+    #[command(subcommand)]
+    Spool(spool::Command),
 }
 
 impl Cli {
@@ -79,6 +83,7 @@ impl Cli {
             Command::Schemas(command) => schemas::run(command).await,
             Command::Clickhouse(command) => clickhouse::run(command).await,
             Command::Tenants(command) => tenants::run(command).await,
+            Command::Spool(command) => spool::run(command).await,
         }
     }
 }

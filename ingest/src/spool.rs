@@ -80,6 +80,8 @@ pub struct Opened {
     pub quarantined: Vec<String>,
     /// Records whose file somebody took away; 0 is right.
     pub missing: u64,
+    /// The cursor could not be read: what is still there is sent once more.
+    pub is_cursor_damaged: bool,
 }
 
 /// How much waits.

@@ -15,7 +15,7 @@ use crate::spool::{
     ages::Ages,
     files::{Append, Files, write_all},
     format::{FRAME_BYTES, Frame, HEADER_BYTES, Header, segment_name},
-    reading::Place,
+    reading::Reading,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub(super) struct Log {
     pub(super) writing: Mutex<Writing>,
     pub(super) state: Mutex<State>,
     pub(super) settling: Mutex<()>,
-    pub(super) reading: Mutex<Option<Place>>,
+    pub(super) reading: Mutex<Reading>,
     /// Records announced or durable, and not settled.
     pub(super) unsettled: AtomicU64,
     pub(super) bytes: AtomicU64,

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use crate::spool::{
     Opened, SpoolError,
     files::Files,
-    format::{CURSOR, CURSOR_NEW},
+    format::CURSOR_NEW,
     log::{Limits, Log, Segment, State},
     reading::keep_apart,
     recovery::{self, Facts, Found, Verdict},
 };
-
-const CURSOR_KEPT: &str = "cursor.quarantined";
 
 impl Log {
     /// Recovers: cuts what is torn, keeps apart what is damaged, removes what is settled.
@@ -26,9 +24,10 @@ impl Log {
         state.cursor = found.cursor;
         let mut opened = Opened {
             missing: found.missing,
+            is_cursor_damaged: found.is_cursor_damaged,
             ..Opened::default()
         };
-        report_losses(&*files, &found)?;
+        report_losses(&*files, &found);
         let is_good = |verdict: &Verdict| matches!(verdict, Verdict::Good { .. });
         let last_good = found
             .segments
@@ -83,6 +82,9 @@ impl Log {
         opened.quarantined.clone_from(&state.quarantined);
         let sequences = (found.next_sequence(), state.last());
         let log = Self::on(files, limits, state, sequences);
+        if found.is_cursor_damaged {
+            log.write_cursor(found.cursor)?;
+        }
         opened.bytes = log.bytes.load(std::sync::atomic::Ordering::SeqCst);
         Ok((log, opened))
     }
@@ -97,7 +99,7 @@ fn make_safe(files: &dyn Files, facts: &Facts, cut: Option<u64>) -> Result<u64, 
     Ok(bytes)
 }
 
-fn report_losses(files: &dyn Files, found: &Found) -> Result<(), SpoolError> {
+fn report_losses(files: &dyn Files, found: &Found) {
     if found.missing > 0 {
         tracing::error!(
             records = found.missing,
@@ -106,14 +108,11 @@ fn report_losses(files: &dyn Files, found: &Found) -> Result<(), SpoolError> {
     }
     if found.is_cursor_damaged {
         tracing::error!("the spool's cursor is damaged: what is still there is sent once more");
-        let kept = files.rename(CURSOR, CURSOR_KEPT);
-        kept.map_err(|error| SpoolError::io("rename", CURSOR, error))?;
     }
     // Half of a cursor that never came to hold.
     if files.remove(CURSOR_NEW).is_ok() {
         tracing::debug!("a crash interrupted the writing of the spool's cursor");
     }
-    Ok(())
 }
 
 fn report_damage(segment: &Segment) {

@@ -10,9 +10,21 @@ use crate::spool::{
     scan::{Step, Walk},
 };
 
+/// So many reads in a row may fail before what can't be read counts as damage: whoever reads waits in
+/// between, so the disk had its time.
+const FAILED_READS_MAX: u32 = 10;
+
+/// What reads leave for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    place: Option<Place>,
+    /// Reads in a row that failed.
+    failed: u32,
+}
+
 /// Where a later read can go on without walking from the segment's front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+struct Place {
     /// First sequence of the segment.
     first: u64,
     offset: u64,
@@ -48,7 +60,7 @@ impl Log {
         if self.is_closed.load(Ordering::SeqCst) {
             return Err(SpoolError::Closed);
         }
-        let mut place = locked(&self.reading);
+        let mut reading = locked(&self.reading);
         let mut taken = Taken {
             entries: Vec::new(),
             last: after.map_or(0, |after| after.0),
@@ -58,11 +70,16 @@ impl Log {
             let Some(segment) = self.segment_behind(&mut taken.last) else {
                 break;
             };
-            let end = match self.read_segment(&segment, &mut place, &mut taken) {
+            let end = match self.read_segment(&segment, &mut reading.place, &mut taken) {
                 Ok(end) => end,
                 Err(_) if !taken.entries.is_empty() => break,
-                Err(error) => return Err(error),
+                Err(SpoolError::Io { .. }) if reading.failed >= FAILED_READS_MAX => End::Damage,
+                Err(error) => {
+                    reading.failed += 1;
+                    return Err(error);
+                }
             };
+            reading.failed = 0;
             match end {
                 End::Taken => {}
                 End::Gone if self.is_listed(&segment) => self.quarantine(&segment),
@@ -143,7 +160,11 @@ impl Log {
         {
             writing.open = None;
         }
-        let name = keep_apart(&*self.files, &segment.name, segment.first);
+        let name = if segment.is_quarantined {
+            segment.name.clone()
+        } else {
+            keep_apart(&*self.files, &segment.name, segment.first)
+        };
         tracing::error!(
             file = name,
             first_lost = through + 1,
@@ -157,14 +178,16 @@ impl Log {
         if let Some(one) = state.segments.iter_mut().find(of_it) {
             // More may have been written to it since it was looked up; that is lost with the rest.
             one.last = through;
-            one.is_quarantined = true;
-            self.bytes.fetch_sub(one.bytes, Ordering::SeqCst);
             one.name.clone_from(&name);
+            if !one.is_quarantined {
+                one.is_quarantined = true;
+                self.bytes.fetch_sub(one.bytes, Ordering::SeqCst);
+                state.quarantined.push(name);
+            }
         }
         state
             .segments
             .retain(|one| one.last > cursor.max(one.first - 1));
-        state.quarantined.push(name);
         self.renounce(before - state.records());
         self.readable.send_replace(state.last());
     }
@@ -189,12 +212,13 @@ pub(super) fn keep_apart(files: &dyn Files, name: &str, first: u64) -> String {
         .map(|copy| format::quarantined_name(first, copy))
         .find(is_free);
     let kept = kept.unwrap_or_else(|| name.to_owned());
-    let renamed = files.rename(name, &kept).and_then(|()| files.sync_folder());
-    match renamed {
-        Ok(()) => kept,
-        Err(error) => {
-            tracing::error!(file = name, %error, "a damaged file of the spool keeps its name");
-            name.to_owned()
-        }
+    if let Err(error) = files.rename(name, &kept) {
+        tracing::error!(file = name, %error, "a damaged file of the spool keeps its name");
+        return name.to_owned();
     }
+    // A crash that undoes the renaming leaves the damage to be found once more.
+    if let Err(error) = files.sync_folder() {
+        tracing::warn!(%error, "the spool's folder could not be synced after a renaming");
+    }
+    kept
 }

@@ -22,7 +22,7 @@ pub(super) struct Facts {
     /// By its name.
     pub(super) first: u64,
     pub(super) is_quarantined: bool,
-    /// What its header says was promised before it; `None`: the header is bad.
+    /// What was promised before it, by its header or its first record; `None`: both are bad.
     pub(super) before: Option<u64>,
     /// The last record that follows from the first without a hole; `first - 1`: none.
     pub(super) through: u64,
@@ -93,7 +93,7 @@ pub(super) fn find(
     let listed = files
         .list()
         .map_err(|error| SpoolError::io("list", "its folder", error))?;
-    let (cursor, is_cursor_damaged) = read_cursor(files)?;
+    let (mut cursor, is_cursor_damaged) = read_cursor(files)?;
     let mut segments: Vec<_> = listed
         .into_iter()
         .filter_map(|file| Some((format::parse_name(&file.name)?, file)))
@@ -108,13 +108,16 @@ pub(super) fn find(
         };
         facts.extend(look(files, file, (first, is_quarantined), &mut of_record)?);
     }
-    let missing = match facts.first() {
-        Some(first) if !is_cursor_damaged => {
-            first.before.unwrap_or_default().saturating_sub(cursor)
-        }
-        Some(_) | None => 0,
-    };
     let verdicts = judge(&facts, cursor);
+    let before = |facts: Option<&Facts>| facts.and_then(|one| one.before).unwrap_or_default();
+    let mut missing = before(facts.first()).saturating_sub(cursor);
+    if is_cursor_damaged {
+        // What stood before the first file that is needed was removed, so it was settled.
+        let mut judged = facts.iter().zip(&verdicts);
+        let needed = judged.find(|(_, verdict)| **verdict != Verdict::Needless);
+        cursor = before(needed.map(|(facts, _)| facts));
+        missing = 0;
+    }
     Ok(Found {
         segments: facts.into_iter().zip(verdicts).collect(),
         cursor,
@@ -123,8 +126,7 @@ pub(super) fn find(
     })
 }
 
-/// What the cursor file says, and whether it is damaged. Damaged counts as 0: everything that is still
-/// there is sent once more.
+/// What the cursor file says, and whether it is damaged.
 fn read_cursor(files: &dyn Files) -> Result<(u64, bool), SpoolError> {
     match scan::read_rest(files, CURSOR, 0, 2 * HEADER_BYTES) {
         Ok(bytes) => {
@@ -132,7 +134,10 @@ fn read_cursor(files: &dyn Files) -> Result<(u64, bool), SpoolError> {
             Ok((settled.unwrap_or_default(), settled.is_none()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((0, false)),
-        Err(error) => Err(SpoolError::io("read", CURSOR, error)),
+        Err(error) => {
+            tracing::error!(%error, "the spool's cursor can't be read");
+            Ok((0, true))
+        }
     }
 }
 
@@ -143,6 +148,7 @@ fn look(
     (first, is_quarantined): (u64, bool),
     each: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<Option<Facts>, SpoolError> {
+    let header = scan::read_header(files, &file.name, first)?;
     let mut facts = Facts {
         bytes: file.bytes,
         name: file.name,
@@ -155,75 +161,83 @@ fn look(
         promised: 0,
         behind: Behind::default(),
     };
-    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    match scan::read_header(files, &facts.name, first)? {
-        Ok(header) => facts.before = header.map(|header| header.acknowledged),
-        Err(error) if gone(&error) => return Ok(None),
-        Err(error) => unreadable(&facts.name, &error),
-    }
-    if facts.before.is_some() {
-        facts.end = HEADER_BYTES as u64;
-        let mut walk = Walk::start(files, facts.name.clone(), first);
-        loop {
-            match walk.step() {
-                Ok(Step::Record {
-                    sequence,
-                    acknowledged,
-                    at,
-                }) => {
-                    facts.through = sequence;
-                    facts.promised = acknowledged;
-                    facts.end = walk.offset();
-                    each(&Seen {
-                        file: &facts.name,
-                        sequence,
-                        at,
-                        payload: walk.payload(),
-                    });
-                }
-                Ok(Step::End) => {
-                    facts.is_whole = true;
-                    break;
-                }
-                Ok(Step::Bad) => break,
-                Err(error) if gone(&error) => return Ok(None),
-                Err(error) => {
-                    unreadable(&facts.name, &error);
-                    break;
-                }
-            }
+    let read = header.and_then(|header| {
+        if let Some(header) = header {
+            facts.before = Some(header.acknowledged);
+            facts.end = HEADER_BYTES as u64;
         }
-    }
-    if !facts.is_whole {
-        let rest = scan::read_rest(files, &facts.name, facts.end, usize::MAX);
-        let rest = rest.inspect_err(|error| unreadable(&facts.name, error));
-        facts.behind =
-            scan::look_behind(&rest.unwrap_or_default(), facts.through.saturating_add(1));
+        walk_over(files, &mut facts, each)?;
+        if !facts.is_whole {
+            let rest = scan::read_rest(files, &facts.name, facts.end, usize::MAX)?;
+            facts.behind = scan::look_behind(&rest, facts.through.saturating_add(1));
+        }
+        Ok(())
+    });
+    match read {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            tracing::error!(file = facts.name, %error, "a part of the spool can't be read");
+            facts.is_whole = false;
+            facts.behind = Behind::unknown(facts.through.saturating_add(1), facts.bytes);
+        }
     }
     Ok(Some(facts))
 }
 
-fn unreadable(name: &str, error: &io::Error) {
-    tracing::error!(file = name, %error, "a part of the spool can't be read; look at the disk");
+/// The records from the first on. A bad header alone takes nothing away: the file's name tells the first
+/// sequence, and the first record what was promised before it.
+fn walk_over(
+    files: &dyn Files,
+    facts: &mut Facts,
+    each: &mut dyn FnMut(&Seen<'_>),
+) -> io::Result<()> {
+    let mut walk = Walk::start(files, facts.name.clone(), facts.first);
+    loop {
+        match walk.step()? {
+            Step::Record {
+                sequence,
+                acknowledged,
+                at,
+            } => {
+                facts.before = facts.before.or(Some(acknowledged));
+                facts.through = sequence;
+                facts.promised = acknowledged;
+                facts.end = walk.offset();
+                each(&Seen {
+                    file: &facts.name,
+                    sequence,
+                    at,
+                    payload: walk.payload(),
+                });
+            }
+            Step::End => {
+                facts.is_whole = facts.before.is_some();
+                return Ok(());
+            }
+            Step::Bad => return Ok(()),
+        }
+    }
 }
 
 /// What becomes of each segment.
 pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(facts.len());
-    // Seen from the end: what was promised at any later time, and where the next segment begins.
+    // Seen from the end: what was promised at any later time, what was promised when something later was
+    // begun, and where the next segment begins.
     let mut promised = 0;
-    let mut next: Option<&Facts> = None;
+    let mut begun_after = u64::MAX;
+    let mut next_first = u64::MAX;
     let mut is_last = true;
     for segment in facts.iter().rev() {
-        let upper = next.map_or(u64::MAX, |next| next.first.saturating_sub(1));
+        let none = segment.first.saturating_sub(1);
         promised = promised
             .max(segment.behind.acknowledged)
             .max(segment.promised);
         // Nothing here was promised once the next one was begun.
-        let kept = next.and_then(Facts::promised_before).unwrap_or(upper);
-        let must = promised.min(upper).min(kept);
-        let none = segment.first.saturating_sub(1);
-        let last = segment.through.min(upper).min(kept).max(none);
+        let upper = next_first.saturating_sub(1).min(begun_after);
+        let must = promised.min(upper);
+        let last = segment.through.min(upper).max(none);
         let verdict = if must > segment.through.max(cursor).max(none) {
             Verdict::Damaged {
                 last: segment.through,
@@ -238,7 +252,8 @@ pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
         verdicts.push(verdict);
         promised = promised.max(segment.before.unwrap_or_default());
         is_last = is_last && verdict == Verdict::Needless;
-        next = Some(segment);
+        begun_after = segment.promised_before().unwrap_or(begun_after);
+        next_first = segment.first;
     }
     verdicts.reverse();
     verdicts

@@ -182,6 +182,17 @@ pub(super) struct Behind {
     pub(super) before: Option<u64>,
 }
 
+impl Behind {
+    /// Of bytes that can't be read, or not in reasonable time: what stands there counts as promised.
+    pub(super) fn unknown(expected: u64, bytes: u64) -> Self {
+        Self {
+            sequence: expected.saturating_add(bytes / FRAME_BYTES as u64),
+            acknowledged: expected,
+            before: None,
+        }
+    }
+}
+
 /// Looks for whole records in bytes that begin with something that is not the record `expected`.
 ///
 /// A body may hold bytes that look like a record, made by somebody who means ill: sequences beyond
@@ -204,9 +215,7 @@ pub(super) fn look_behind(bytes: &[u8], expected: u64) -> Behind {
             continue;
         };
         let Some(left) = budget.checked_sub(length) else {
-            behind.sequence = most;
-            behind.acknowledged = behind.acknowledged.max(expected);
-            break;
+            return Behind::unknown(expected, bytes.len() as u64);
         };
         budget = left;
         if let Front::Whole(frame) = Frame::read(ahead)

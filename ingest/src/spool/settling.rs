@@ -43,7 +43,7 @@ impl Log {
         drop(one_at_a_time);
     }
 
-    fn write_cursor(&self, through: u64) -> Result<(), SpoolError> {
+    pub(super) fn write_cursor(&self, through: u64) -> Result<(), SpoolError> {
         let write = || {
             let mut file = self.files.overwrite(CURSOR_NEW)?;
             write_all(&mut *file, &format::cursor(through))?;

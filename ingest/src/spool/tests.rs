@@ -1,3 +1,6 @@
 //! The spool, on a folder that fails and forgets and on a real one.
 
 mod disk;
+mod memory;
+mod model;
+mod processes;

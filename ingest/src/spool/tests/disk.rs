@@ -73,3 +73,106 @@ async fn what_is_appended_comes_out_in_order_and_stays_until_it_is_settled() {
     left.sort();
     assert_eq!(left, ["cursor", "lock"]);
 }
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_and_anybody_may_look() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = opened(dir.path());
+    spool.append(entry(1, 10)).await.unwrap();
+    let refused = open(options(dir.path()), Arc::new(ManualClock::at_ms(0))).unwrap_err();
+    let own = std::process::id().to_string();
+    assert!(
+        matches!(&refused, SpoolError::Locked { holder, .. } if *holder == own),
+        "{refused}"
+    );
+    let mut seen = Vec::new();
+    let inspection = inspect(dir.path(), |sequence, entry| {
+        seen.push((sequence, entry.placement));
+    });
+    assert_eq!(seen, [(Sequence(1), 1)]);
+    assert!(inspection.unwrap().is_sound());
+    assert_eq!(peek(dir.path()).unwrap().records, 1);
+    spool.close();
+    spool.close();
+    assert!(matches!(
+        spool.append(entry(2, 1)).await,
+        Err(SpoolError::Closed)
+    ));
+    assert!(matches!(spool.settle(Sequence(1)), Err(SpoolError::Closed)));
+    assert_eq!(opened(dir.path()).1.records, 1);
+    let nowhere = dir.path().join("nowhere");
+    assert!(matches!(peek(&nowhere), Err(SpoolError::NoFolder { .. })));
+    assert!(!nowhere.exists());
+}
+
+#[tokio::test]
+async fn at_its_limit_it_refuses_and_takes_again_once_it_is_drained() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.bytes_max = 200_000;
+    let (spool, _) = open(options, Arc::new(ManualClock::at_ms(0))).unwrap();
+    let mut taken = 0;
+    while spool.append(entry(taken, 10_000)).await.is_ok() {
+        taken += 1;
+    }
+    assert!((15..20).contains(&taken), "{taken}");
+    assert!(spool.stats().bytes <= 200_000);
+    let refused = spool.append(entry(0, 10_000)).await.unwrap_err();
+    assert!(refused.is_full(), "{refused}");
+    // A part is enough: limits of segments are made so.
+    spool.settle(Sequence(taken - 2)).unwrap();
+    spool.append(entry(0, 10_000)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_not_there_wakes_who_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = opened(dir.path());
+    let (_, appended) = tokio::join!(spool.arrived(), spool.append(entry(1, 1)));
+    let first = appended.unwrap();
+    spool.arrived().await;
+    let (_, appended) = tokio::join!(spool.arrived_behind(first), spool.append(entry(2, 1)));
+    spool.settle(appended.unwrap()).unwrap();
+    assert!(spool.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_kept_and_reading_goes_on_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = opened(dir.path());
+    for id in 0..100 {
+        spool.append(entry(id, 5_000)).await.unwrap();
+    }
+    let name = "00000000000000000001.spool";
+    let path = dir.path().join(name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[12_000] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(!inspect(dir.path(), |_, _| ()).unwrap().is_sound());
+
+    let lost = |spool: &Spool| {
+        let first = spool.read(None, 1 << 20).unwrap();
+        let read = spool
+            .read(first.last().map(|(at, _)| *at), 1 << 20)
+            .unwrap();
+        let read = first.into_iter().chain(read).map(|(_, e)| e.placement);
+        let read: Vec<u64> = read.collect();
+        assert!(
+            read.is_sorted() && read[..2] == [0, 1] && read.contains(&99),
+            "{read:?}"
+        );
+        100 - read.len()
+    };
+    // While it runs, and after a restart.
+    let lost_live = lost(&spool);
+    assert!((5..20).contains(&lost_live), "{lost_live}");
+    assert_eq!(spool.stats().quarantined, 1);
+    spool.close();
+    let (spool, found) = opened(dir.path());
+    assert_eq!(found.quarantined, ["00000000000000000001.quarantined"]);
+    assert_eq!(lost(&spool), lost_live);
+    spool.settle(Sequence(100)).unwrap();
+    assert!(spool.is_empty());
+    let kept = std::fs::read(dir.path().join(&found.quarantined[0])).unwrap();
+    assert_eq!(kept, bytes);
+}

@@ -1,0 +1,374 @@
+//! Any course of appends, reads, settlements, failures, crashes and damage, beside a model that knows
+//! what was promised.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use proptest::{collection::vec, prelude::*};
+
+use super::memory::{Dice, Memory};
+use crate::spool::{
+    Entry, Opened, Sequence, SpoolError,
+    files::Files,
+    format::{self, CURSOR, Frame, Front, HEADER_BYTES, parse_name},
+    log::{Limits, Log, locked},
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A batch; each of its entries with a body of this size.
+    Append(Vec<u8>),
+    Read(u16),
+    /// This share of what was read, of 255.
+    Settle(u8),
+    /// After so many changing calls, so many fail.
+    FailWrites(u8, u8),
+    FailReads(u8),
+    Fill(bool),
+    Crash,
+    Kill,
+    Flip(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => vec(0_u8..120, 1..6).prop_map(Step::Append),
+        5 => (1_u16..900).prop_map(Step::Read),
+        3 => any::<u8>().prop_map(Step::Settle),
+        3 => (0_u8..12, 1_u8..4).prop_map(|(after, count)| Step::FailWrites(after, count)),
+        1 => (0_u8..6).prop_map(Step::FailReads),
+        1 => any::<bool>().prop_map(Step::Fill),
+        2 => Just(Step::Crash),
+        1 => Just(Step::Kill),
+        1 => any::<u32>().prop_map(Step::Flip),
+    ];
+    vec(step, 1..60)
+}
+
+/// Where a promised entry lies.
+#[derive(Clone, Copy, Debug)]
+struct Lies {
+    first: u64,
+    sequence: u64,
+}
+
+#[derive(Default)]
+struct Model {
+    entries: u64,
+    promised: BTreeMap<u64, Lies>,
+    /// Up to here a settlement was asked for; it may hold.
+    settled_maybe: u64,
+    /// Up to here one has succeeded: nothing of it comes again.
+    settled: u64,
+    /// By first sequence of a segment: from here on its records may be lost.
+    damage: BTreeMap<u64, u64>,
+    is_cursor_damaged: bool,
+    /// Entries refused since the start of this process: they don't come out of it.
+    refused: Vec<u64>,
+    /// What this process has read, and what it has settled.
+    read: Vec<(Sequence, u64)>,
+}
+
+struct Course {
+    memory: Memory,
+    log: Log,
+    model: Model,
+    dice: Dice,
+}
+
+fn entry(id: u64, size: u8) -> Vec<u8> {
+    let body = vec![0xab; usize::from(size)];
+    let entry = Entry {
+        overflow: false,
+        placement: id,
+        headers: Vec::new(),
+        body: Bytes::from(body),
+    };
+    entry.encode().unwrap()
+}
+
+fn start(memory: &Memory) -> Result<(Log, Opened), SpoolError> {
+    let limits = Limits {
+        segment_bytes: 700,
+        free_bytes_min: 1_000,
+    };
+    Log::open(Arc::new(memory.clone()), limits)
+}
+
+impl Course {
+    fn begin(seed: u64) -> Self {
+        let memory = Memory::new(seed);
+        let (log, opened) = start(&memory).unwrap();
+        assert_eq!(opened, Opened::default());
+        Self {
+            memory,
+            log,
+            model: Model::default(),
+            dice: Dice::new(seed ^ 0x5eed),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Append(sizes) => self.append(sizes),
+            Step::Read(bytes) => {
+                self.read(usize::from(*bytes)).ok();
+            }
+            Step::Settle(share) => self.settle(usize::from(*share)),
+            Step::FailWrites(after, count) => {
+                self.memory
+                    .fail_writes(usize::from(*after), usize::from(*count));
+            }
+            Step::FailReads(after) => self.memory.fail_reads(usize::from(*after), 2),
+            Step::Fill(is_full) => self.memory.fill(*is_full),
+            Step::Crash => self.restart(true),
+            Step::Kill => self.restart(self.memory.pretends()),
+            Step::Flip(at) => self.flip(usize::try_from(*at).unwrap()),
+        }
+        self.check_counters();
+    }
+
+    fn append(&mut self, sizes: &[u8]) {
+        let ids: Vec<u64> = (self.model.entries + 1..).take(sizes.len()).collect();
+        self.model.entries += sizes.len() as u64;
+        let payloads: Vec<_> = ids
+            .iter()
+            .zip(sizes)
+            .map(|(id, size)| entry(*id, *size))
+            .collect();
+        self.log.announce(sizes.len() as u64);
+        match self.log.write(&payloads, 1) {
+            Ok(from) => {
+                let first = locked(&self.log.state).segments.last().unwrap().first;
+                for (sequence, id) in (from..).zip(ids) {
+                    self.model.promised.insert(id, Lies { first, sequence });
+                }
+            }
+            Err(_) => self.model.refused.extend(ids),
+        }
+    }
+
+    fn read(&mut self, bytes: usize) -> Result<usize, SpoolError> {
+        let after = self.model.read.last().map(|(sequence, _)| *sequence);
+        let read = self.log.read(after, bytes)?;
+        for (sequence, entry) in &read {
+            let id = entry.placement;
+            let model = &self.model;
+            let before = model.read.last().map_or(0, |(_, id)| *id);
+            assert!(
+                !model.refused.contains(&id),
+                "{id} was refused, and came out"
+            );
+            assert!(
+                model.is_cursor_damaged || id > model.settled,
+                "{id} came after it was settled"
+            );
+            // In order, and nothing between is missing.
+            let is_first = model.read.is_empty();
+            let from = if is_first { model.settled } else { before };
+            assert!(id > before, "{id} came behind {before}");
+            for (between, lies) in model.promised.range((from + 1).min(id)..id) {
+                let may_be_settled =
+                    (is_first || model.is_cursor_damaged) && *between <= model.settled_maybe;
+                assert!(
+                    may_be_settled || model.may_be_lost(*lies),
+                    "{between} is missing before {id}"
+                );
+            }
+            self.model.read.push((*sequence, id));
+        }
+        Ok(read.len())
+    }
+
+    fn settle(&mut self, share: usize) {
+        let index = (self.model.read.len() * share)
+            .checked_div(255)
+            .unwrap_or_default();
+        let Some((sequence, id)) = index.checked_sub(1).map(|index| self.model.read[index]) else {
+            return;
+        };
+        self.model.settled_maybe = self.model.settled_maybe.max(id);
+        if self.log.settle(sequence).is_ok() {
+            self.model.settled = self.model.settled.max(id);
+        }
+    }
+
+    fn restart(&mut self, with_crash: bool) {
+        if with_crash {
+            self.memory.crash();
+        }
+        let (log, opened) = match start(&self.memory) {
+            Ok(started) => started,
+            Err(_) => {
+                self.memory.mend();
+                start(&self.memory).unwrap()
+            }
+        };
+        self.check_opened(&opened);
+        self.log = log;
+        self.model.refused.clear();
+        self.model.read.clear();
+    }
+
+    fn check_opened(&self, opened: &Opened) {
+        assert_eq!(opened.missing, 0);
+        for name in &opened.quarantined {
+            let (first, is_quarantined) = parse_name(name).unwrap();
+            assert!(is_quarantined || self.model.is_blamed(first), "{name}");
+            assert!(
+                self.model.is_blamed(first),
+                "{name} is kept, and nobody damaged it"
+            );
+        }
+    }
+
+    /// Flips a bit of what was synced.
+    fn flip(&mut self, at: usize) {
+        let names: Vec<String> = self
+            .memory
+            .names()
+            .into_iter()
+            .filter(|n| !n.contains("new"))
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let name = &names[at % names.len()];
+        let bytes = self.memory.durable(name);
+        if bytes.is_empty() {
+            return;
+        }
+        let bit = self.dice.below(bytes.len() * 8);
+        if name == CURSOR {
+            self.model.is_cursor_damaged = true;
+        } else if let Some((first, _)) = parse_name(name)
+            && let Some(sequence) = record_at(&bytes, first, bit / 8)
+        {
+            let damage = self.model.damage.entry(first).or_insert(sequence);
+            *damage = (*damage).min(sequence);
+        }
+        self.memory.flip(name, bit);
+    }
+
+    fn check_counters(&self) {
+        let state = locked(&self.log.state);
+        let unsettled = self.log.unsettled.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(unsettled, state.records());
+        let kept = state
+            .segments
+            .iter()
+            .filter(|segment| !segment.is_quarantined);
+        let bytes = self.log.bytes.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(bytes, kept.map(|segment| segment.bytes).sum::<u64>());
+        let mut waiting = self.model.promised.range(self.model.settled_maybe + 1..);
+        if waiting.any(|(_, lies)| !self.model.may_be_lost(*lies)) {
+            assert!(
+                unsettled > 0,
+                "something promised waits, and the spool says it is empty"
+            );
+        }
+    }
+
+    /// Everything that was promised comes out, and afterwards nothing is left.
+    fn end(&mut self) {
+        self.memory.mend();
+        self.restart(false);
+        while self.read(500).unwrap() > 0 {}
+        let last = self
+            .model
+            .read
+            .last()
+            .map_or(self.model.settled_maybe, |(_, id)| *id);
+        for (id, lies) in self.model.promised.range(last + 1..) {
+            assert!(self.model.may_be_lost(*lies), "{id} never came out");
+        }
+        if let Some((sequence, _)) = self.model.read.last() {
+            self.log.settle(*sequence).unwrap();
+        }
+        // Damage is found by reading too, and then nothing waits.
+        assert_eq!(locked(&self.log.state).records(), 0);
+        self.restart(true);
+        assert_eq!(locked(&self.log.state).records(), 0);
+        for name in self.memory.names() {
+            let is_kept = name.contains("quarantined");
+            assert!(is_kept || name == CURSOR, "{name} is left");
+        }
+    }
+}
+
+impl Model {
+    fn may_be_lost(&self, lies: Lies) -> bool {
+        let from = self.damage.get(&lies.first);
+        from.is_some_and(|from| lies.sequence >= *from)
+    }
+
+    /// Damaged itself, or what followed it is, so that nothing tells any more what was promised.
+    fn is_blamed(&self, first: u64) -> bool {
+        self.damage.keys().any(|damaged| *damaged >= first)
+    }
+}
+
+/// The record in which a byte of a segment lies; a header takes no record with it.
+fn record_at(bytes: &[u8], first: u64, at: usize) -> Option<u64> {
+    if at < HEADER_BYTES {
+        return None;
+    }
+    let mut offset = HEADER_BYTES;
+    let mut sequence = first;
+    while let Front::Whole(frame) = Frame::read(&bytes[offset..]) {
+        offset += frame.bytes();
+        if at < offset {
+            return Some(sequence);
+        }
+        sequence += 1;
+    }
+    Some(sequence)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 3_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_was_promised_comes_out_in_order_whatever_happens(
+        seed in 1_u64..u64::MAX,
+        steps in steps(),
+    ) {
+        let mut course = Course::begin(seed);
+        for step in &steps {
+            course.take(step);
+        }
+        course.end();
+    }
+
+    #[test]
+    fn a_start_on_any_leftover_works(
+        files in vec((0_u64..40, any::<bool>(), vec(any::<u8>(), 0..200)), 0..6),
+        cursor in vec(any::<u8>(), 0..40),
+    ) {
+        let memory = Memory::new(1);
+        let write = |name: &str, bytes: &[u8]| {
+            let mut file = memory.overwrite(name).unwrap();
+            crate::spool::files::write_all(&mut *file, bytes).unwrap();
+        };
+        for (first, is_quarantined, bytes) in &files {
+            let name = match is_quarantined {
+                true => format::quarantined_name(*first, 0),
+                false => format::segment_name(*first),
+            };
+            write(&name, bytes);
+        }
+        write(CURSOR, &cursor);
+        write("a stranger's file", b"stays");
+        let (log, _) = start(&memory).unwrap();
+        log.announce(1);
+        log.write(&[entry(1, 1)], 1).unwrap();
+        let read = log.read(None, 1).unwrap();
+        prop_assert_eq!(read.last().unwrap().1.placement, 1);
+        log.settle(read.last().unwrap().0).unwrap();
+        prop_assert!(memory.names().contains(&"a stranger's file".to_owned()));
+    }
+}
