@@ -18,6 +18,9 @@ use crate::spool::{
     reading::Reading,
 };
 
+/// Always left free: a cursor that can't be written would keep a full disk full.
+const CURSOR_ROOM_BYTES: u64 = 64 * 1024;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// A segment is closed before it would grow beyond it.
@@ -177,7 +180,8 @@ impl Log {
         let free = self.files.free_bytes();
         let free =
             free.map_err(|error| SpoolError::io("look at the disk of", "its folder", error))?;
-        if free < self.limits.free_bytes_min.saturating_add(sum as u64) {
+        let kept_free = self.limits.free_bytes_min.max(CURSOR_ROOM_BYTES);
+        if free < kept_free.saturating_add(sum as u64) {
             return Err(SpoolError::DiskFull);
         }
         let fits = |open: &Open| open.bytes + sum as u64 <= self.limits.segment_bytes;
