@@ -166,11 +166,8 @@ impl Failures {
             Disposition::Retry(_) => true,
             Disposition::Refuse(_) => !unproven || endpoint.proved_at().is_none_or(|at| at < since),
         };
-        let is_success = match outcome {
-            Outcome::Accepted | Outcome::Unverified => true,
-            // A 200 to who knows whom.
-            _ => false,
-        };
+        // Quarantined is a 200 to who knows whom.
+        let is_success = matches!(outcome, Outcome::Accepted | Outcome::Unverified);
         let nothing_failed = self.endpoints.load(Ordering::Relaxed) == 0;
         if !is_ours && (!is_success || nothing_failed) {
             return;

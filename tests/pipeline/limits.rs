@@ -226,7 +226,11 @@ async fn pipelined_webhooks_are_all_answered_in_turn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_address_is_answered_before_its_body_and_holds_no_room() {
-    let mut door = Door::open(&[("HTTP__IN_FLIGHT_BYTES_MAX", "11000000")]).await;
+    let settings = [
+        ("HTTP__IN_FLIGHT_BYTES_MAX", "11000000"),
+        ("HTTP__TENANT_IN_FLIGHT_BYTES_MAX", "11000000"),
+    ];
+    let mut door = Door::open(&settings).await;
     let head = |number: usize| {
         format!(
             "POST /hooks/guess-{number}-0123456789abcdef HTTP/1.1\r\nhost: x\r\n\
@@ -255,6 +259,7 @@ async fn an_unknown_address_is_answered_before_its_body_and_holds_no_room() {
 async fn too_many_bytes_in_flight_are_answered_with_503_until_there_is_room() {
     let settings = [
         ("HTTP__IN_FLIGHT_BYTES_MAX", "150000"),
+        ("HTTP__TENANT_IN_FLIGHT_BYTES_MAX", "150000"),
         ("HTTP__BODY_BYTES_MAX", "100000"),
     ];
     let mut door = Door::open(&settings).await;
