@@ -276,7 +276,6 @@ impl Collected {
         for placed in part.endpoints {
             self.endpoint((placed, own), &mut reading);
         }
-        reading.problems.sort_by_key(|problem| problem.line);
         self.problems.append(&mut reading.problems);
         self.inputs.extend(part.inputs);
     }
