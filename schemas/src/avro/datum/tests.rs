@@ -77,7 +77,7 @@ impl Draw {
         let number = self.below(u64::MAX) >> bits;
         number
             .cast_signed()
-            .wrapping_mul(if bits % 2 == 0 { 1 } else { -1 })
+            .wrapping_mul(if bits.is_multiple_of(2) { 1 } else { -1 })
     }
 
     fn text(&mut self, field: &str) -> Value {
