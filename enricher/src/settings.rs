@@ -81,7 +81,10 @@ impl WindowSettings {
                 waiting_all_max: self.waiting_all_max,
             },
             retain_ms: ms(self.retain_hours.saturating_mul(HOUR_MS)),
-            abandon_ms: ms(self.abandon_hours.saturating_mul(HOUR_MS)),
+            abandon_ms: ms(self
+                .abandon_hours
+                .max(self.retain_hours)
+                .saturating_mul(HOUR_MS)),
             mapping,
         }
     }
@@ -123,8 +126,8 @@ impl settings::Settings for Settings {
             let text = format!("must be from 1 to {RETAIN_HOURS_MAX}");
             problems.add("window.retain_hours", text);
         }
-        if !(window.retain_hours..=RETAIN_HOURS_MAX).contains(&window.abandon_hours) {
-            let text = format!("must be from window.retain_hours to {RETAIN_HOURS_MAX}");
+        if !(1..=RETAIN_HOURS_MAX).contains(&window.abandon_hours) {
+            let text = format!("must be from 1 to {RETAIN_HOURS_MAX}");
             problems.add("window.abandon_hours", text);
         }
         let limits = [
@@ -178,6 +181,13 @@ mod tests {
             rules.holds.by_provider,
             [(Provider::Lalamove, 250), (Provider::Ordatic, 0)]
         );
+    }
+
+    #[test]
+    fn an_order_that_never_ends_is_kept_no_shorter_than_one_that_ended() {
+        let settings = with(&[("RETAIN_HOURS", "4000")]).unwrap();
+        let rules = settings.window.rules(Mapping::embedded().clone());
+        assert_eq!(rules.abandon_ms, rules.retain_ms);
     }
 
     #[test]
