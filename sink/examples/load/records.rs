@@ -104,16 +104,21 @@ fn event(number: u64) -> anyhow::Result<OrderedEvent> {
     })
 }
 
+/// Hardly to be compressed, as real ones are.
+fn receipt(number: u64) -> ReceiptId {
+    let mut bytes = [7_u8; 16];
+    let (_, tail) = bytes.split_at_mut(8);
+    tail.copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    ReceiptId::from_bytes(bytes)
+}
+
 /// What is optional is there about as often as with real carriers.
 fn delivery_event(number: u64) -> anyhow::Result<DeliveryEvent> {
     let now = jiff::Timestamp::now().as_microsecond();
     let step = usize::try_from(number % 5)?;
-    let mut receipt = [7_u8; 16];
-    let (_, tail) = receipt.split_at_mut(8);
-    tail.copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     Ok(DeliveryEvent {
         event_id: EventId::of([number.to_be_bytes().as_slice()]),
-        receipt_id: ReceiptId::from_bytes(receipt),
+        receipt_id: receipt(number),
         part: 1,
         parts: 1,
         unit: "order".into(),
