@@ -194,7 +194,25 @@ async fn show(
         }))?;
         return Ok(Verdict::Good);
     }
-    for row in &rows {
+    print_outcomes(&rows);
+    print_receipt(known.first(), &proofs, record.is_some());
+    if !events.is_empty() {
+        output::title("Its events");
+        let columns = [
+            "part",
+            "kind",
+            "status",
+            "order_id",
+            "occurred_at",
+            "event_id",
+        ];
+        crate::orders::print_rows(&events, &columns);
+    }
+    Ok(Verdict::Good)
+}
+
+fn print_outcomes(rows: &[set_aside::Row]) {
+    for row in rows {
         output::title(format_args!(
             "{} by the {}: {}",
             row.reason, row.stage, row.detail
@@ -212,8 +230,11 @@ async fn show(
             }
         ));
     }
+}
+
+fn print_receipt(known: Option<&Map<String, Value>>, proofs: &[String], in_raw: bool) {
     output::title("The receipt");
-    for (name, value) in known.iter().flatten() {
+    for (name, value) in known.into_iter().flatten() {
         let text = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
@@ -227,25 +248,12 @@ async fn show(
     output::line(format_args!(
         "  {:<18} {}",
         "still in raw",
-        if record.is_some() {
+        if in_raw {
             "yes; --body prints it"
         } else {
             "no"
         }
     ));
-    if !events.is_empty() {
-        output::title("Its events");
-        let columns = [
-            "part",
-            "kind",
-            "status",
-            "order_id",
-            "occurred_at",
-            "event_id",
-        ];
-        crate::orders::print_rows(&events, &columns);
-    }
-    Ok(Verdict::Good)
 }
 
 async fn write_body(settings: &Settings, record: &raw::RawRecord) -> anyhow::Result<Verdict> {

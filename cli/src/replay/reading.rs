@@ -23,7 +23,11 @@ pub(super) fn fresh(event: &DeliveryEvent) -> Reading {
             match value {
                 Value::Array(items) => arrays(&name, &items, &mut reading),
                 Value::Object(map) if name == "attributes" => attributes(map, &mut reading),
-                other => scalar(&name, &other, &mut reading),
+                other @ (Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Object(_)) => scalar(&name, &other, &mut reading),
             }
         }
     }
@@ -53,7 +57,11 @@ fn scalar(name: &str, value: &Value, reading: &mut Reading) {
                 }
             }
         },
-        other => put(reading, name.to_owned(), text(name, other)),
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)) => put(reading, name.to_owned(), text(name, other)),
     }
 }
 
@@ -120,7 +128,9 @@ pub(super) fn stored(row: &Map<String, Value>) -> Reading {
                 reading.insert(column.clone(), list(&cells));
             }
             Value::Object(map) => attributes(map.clone(), &mut reading),
-            other => put(&mut reading, column.clone(), stored_text(column, other)),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+                put(&mut reading, column.clone(), stored_text(column, other))
+            }
         }
     }
     reading.retain(|column, _| !NOT_COMPARED.contains(&column.as_str()));
@@ -155,7 +165,12 @@ fn stored_text(column: &str, value: &Value) -> Option<String> {
     match value {
         Value::String(seconds) if is_instant(column) => Some(micros(seconds).to_string()),
         Value::String(amount) if column.ends_with("amount") => Some(plain(amount)),
-        other => text("", other),
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_)) => text("", other),
     }
 }
 

@@ -114,15 +114,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Verdict> {
         output::note("nothing was run; leave out --dry-run to run it");
         return Ok(Verdict::Good);
     }
-    output::note(format_args!(
-        "ran {} statements: {} reads {} views and the {} tables behind them, and sees the rows of {} \
-         only",
-        statements.len(),
-        args.user,
-        objects.views.len(),
-        objects.tables.len(),
-        args.tenant,
-    ));
+    say_done(&args, &objects, statements.len());
     if exists {
         output::note(format_args!(
             "{} was there and keeps its password",
@@ -132,6 +124,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Verdict> {
         say_password(&args.user, &password, is_given.then_some(&variable));
     }
     Ok(Verdict::Good)
+}
+
+fn say_done(args: &Args, objects: &Objects, statements: usize) {
+    output::note(format_args!(
+        "ran {statements} statements: {} reads {} views and the {} tables behind them, and sees the \
+         rows of {} only",
+        args.user,
+        objects.views.len(),
+        objects.tables.len(),
+        args.tenant,
+    ));
 }
 
 fn say_password(user: &str, password: &str, variable: Option<&String>) {
