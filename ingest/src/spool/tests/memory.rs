@@ -336,8 +336,8 @@ impl Append for Handle {
                 let from = inode.durable.len();
                 let mut durable = inode.bytes.clone();
                 // What an earlier call failed to write is not tried again.
-                for at in inode.lost_from.max(from)..inode.lost_to {
-                    durable[at] = 0;
+                if let Some(lost) = durable.get_mut(inode.lost_from.max(from)..inode.lost_to) {
+                    lost.fill(0);
                 }
                 inode.durable = durable;
                 Ok(())
