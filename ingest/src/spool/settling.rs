@@ -97,12 +97,16 @@ impl Log {
         if names.is_empty() {
             return;
         }
-        for name in names {
+        // The oldest first, and none behind one that stays: a hole among the files would look like damage
+        // to somebody who has lost the cursor.
+        for (index, name) in names.iter().enumerate() {
             if let Err(error) = self.files.remove(name)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 tracing::warn!(file = name, %error, "a settled file of the spool stays for now");
-                locked(&self.state).needless.push(name.clone());
+                let left = names.iter().skip(index).cloned();
+                locked(&self.state).needless.extend(left);
+                break;
             }
         }
         if let Err(error) = self.files.sync_folder() {

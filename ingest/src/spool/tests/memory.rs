@@ -336,9 +336,8 @@ impl Append for Handle {
                 let from = inode.durable.len();
                 let mut durable = inode.bytes.clone();
                 // What an earlier call failed to write is not tried again.
-                if let Some(lost) = durable.get_mut(inode.lost_from.max(from)..inode.lost_to) {
-                    lost.fill(0);
-                }
+                let lost = durable.get_mut(inode.lost_from.max(from)..inode.lost_to);
+                lost.unwrap_or_default().fill(0);
                 inode.durable = durable;
                 Ok(())
             }
