@@ -14,8 +14,6 @@ use crate::json::{Fault, Reader, Scalar, What, is_json, malformed, missing};
 
 /// Carriers nest four deep.
 const DEPTH_MAX: usize = 32;
-/// Carriers' names are seldom longer.
-const HEAD_BYTES: usize = 16;
 
 /// Any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +28,8 @@ pub(crate) enum Tree<'a> {
 /// One field of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
-    /// The name's first bytes: they decide nearly every comparison of two names.
-    head: u128,
+    /// The name's first eight bytes: they decide most comparisons of two names.
+    head: u64,
     pub(crate) name: Cow<'a, str>,
     pub(crate) value: Tree<'a>,
 }
@@ -43,8 +41,7 @@ impl<'a> Tree<'a> {
     /// Reads a body that must be an object.
     pub(crate) fn read(body: &'a str) -> Result<Self, Why> {
         let mut reader = Reader::new(body);
-        let mut open = Vec::with_capacity(64);
-        let whole = value(&mut reader, &mut open, 0).and_then(|tree| reader.end().map(|()| tree));
+        let whole = value(&mut reader, 0).and_then(|tree| reader.end().map(|()| tree));
         match whole {
             Ok(tree @ Self::Object(_)) => Ok(tree),
             Ok(Self::Leaf(_) | Self::List(_)) => Err(malformed("the body", "is not an object")),
@@ -188,49 +185,36 @@ impl<'a> Field<'a> {
 
     /// This field's name beside another one.
     #[inline]
-    fn compare(&self, head: u128, name: &str) -> Ordering {
-        self.head.cmp(&head).then_with(|| {
-            if self.name.len().max(name.len()) <= HEAD_BYTES {
-                self.name.len().cmp(&name.len())
-            } else {
-                self.name.as_ref().cmp(name)
-            }
-        })
+    fn compare(&self, head: u64, name: &str) -> Ordering {
+        self.head
+            .cmp(&head)
+            .then_with(|| self.name.as_ref().cmp(name))
     }
 }
 
 /// Sorts as the names do, as far as it goes.
 #[inline]
-fn head(name: &str) -> u128 {
-    if let Some(head) = name.as_bytes().first_chunk() {
-        return u128::from_be_bytes(*head);
+fn head(name: &str) -> u64 {
+    match name.as_bytes().first_chunk() {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => {
+            let short = name.bytes().fold(0, |sum, byte| sum << 8 | u64::from(byte));
+            short << (8 * (8 - name.len()) % 64)
+        }
     }
-    let mut head = [0; HEAD_BYTES];
-    for (to, from) in head.iter_mut().zip(name.bytes()) {
-        *to = from;
-    }
-    u128::from_be_bytes(head)
 }
 
-/// Reads any value. The fields of objects that are still open wait in `open`, so that each object
-/// is allocated once, at its size.
-fn value<'a>(
-    reader: &mut Reader<'a>,
-    open: &mut Vec<Field<'a>>,
-    depth: usize,
-) -> Result<Tree<'a>, Fault> {
+fn value<'a>(reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
     if depth > DEPTH_MAX {
         return Err(reader.fault(What::Deep));
     }
     match reader.start()? {
         b'{' => {
-            let first = open.len();
+            let mut fields = Vec::with_capacity(16);
             reader.object(|reader, name, _| {
-                let value = value(reader, open, depth + 1)?;
-                open.push(Field::new(name, value));
+                fields.push(Field::new(name, value(reader, depth + 1)?));
                 Ok(())
             })?;
-            let mut fields = open.split_off(first);
             fields.sort_unstable_by(|a, b| a.compare(b.head, &b.name));
             let twice = |pair: &[Field<'_>]| match pair {
                 [a, b] => a.head == b.head && a.name == b.name,
@@ -244,7 +228,7 @@ fn value<'a>(
         b'[' => {
             let mut items = Vec::new();
             reader.array(|reader| {
-                items.push(value(reader, open, depth + 1)?);
+                items.push(value(reader, depth + 1)?);
                 Ok(())
             })?;
             Ok(Tree::List(items))
