@@ -155,6 +155,12 @@ fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<Option<S
         free_bytes_min: given.free_bytes_min,
     };
     let (spool, opened) = spool::open(options, Arc::clone(&context.clock)).context("spool.dir")?;
+    if opened.torn_bytes > 0 || !opened.quarantined.is_empty() || opened.missing > 0 {
+        tracing::warn!(
+            ?opened,
+            "what a crash tore was cut; damaged files are kept aside"
+        );
+    }
     tracing::info!(?opened, dir = %given.dir.display(), "spool opened");
     Ok(Some(spool))
 }

@@ -90,6 +90,11 @@ impl Folder {
         &self.blobs_url
     }
 
+    /// Where the enricher keeps its state beside the changelog.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
     /// Where ingest keeps what Kafka does not take at once.
     pub(crate) fn spool(&self) -> PathBuf {
         self.path.join("spool")

@@ -73,6 +73,7 @@ impl Variables {
             ("TENANTS__PATH", path(folder.tenants())),
             ("PRIVACY__KEY_FILE", path(&folder.privacy_key())),
             ("SPOOL__DIR", path(&folder.spool())),
+            ("STATE__DIR", path(&folder.state())),
             ("BLOBS__URL", folder.blobs_url().to_owned()),
             ("INSTANCE__ID", "local".to_owned()),
         ];
