@@ -118,8 +118,9 @@ LEFT JOIN
 COMMENT 'Receipts older than 5 minutes with fewer outcomes than parts; lost: every stage has passed it';
 
 -- The outcome of part n of a receipt is an event, else a duplicate, else a set-aside. Rows are counted
--- as they stand, which is right wherever the sums add up; in odd minutes each receipt is counted by
--- its parts, less what its rows were counted for.
+-- as they stand, which is right wherever the sums add up and no receipt stands twice: one that was
+-- sent through again, as a replay of set-asides does, has two rows and two outcomes, and its sums
+-- meet. In odd minutes each receipt is counted by its parts, less what its rows were counted for.
 CREATE OR REPLACE VIEW {database}.completeness
 SQL SECURITY INVOKER
 AS SELECT
@@ -200,26 +201,34 @@ FROM
                 SELECT
                     r.tenant_id AS tenant_id, toStartOfTenMinutes(r.received_at) AS bucket,
                     sum(cityHash64(r.receipt_id)) AS receipts, toUInt64(0) AS first_parts,
-                    toInt64(0) AS other_parts
+                    toInt64(0) AS other_parts, toInt64(0) AS again
+                FROM {database}.receipts_log AS r
+                GROUP BY r.tenant_id, toStartOfTenMinutes(r.received_at)
+                UNION ALL
+                SELECT
+                    r.tenant_id, toStartOfTenMinutes(r.received_at), 0, 0, 0,
+                    toInt64(count() - uniqExact(r.receipt_id))
                 FROM {database}.receipts_log AS r
                 GROUP BY r.tenant_id, toStartOfTenMinutes(r.received_at)
                 UNION ALL
                 SELECT
                     e.tenant_id, toStartOfTenMinutes(e.received_at), 0,
                     sum((e.part = 1) * cityHash64(e.receipt_id)),
-                    sum((e.parts * (e.part = 1) - 1) * toInt64(bitShiftRight(cityHash64(e.receipt_id), 1)))
+                    sum((e.parts * (e.part = 1) - 1) * toInt64(bitShiftRight(cityHash64(e.receipt_id), 1))),
+                    0
                 FROM {database}.events_log AS e
                 GROUP BY e.tenant_id, toStartOfTenMinutes(e.received_at)
                 UNION ALL
                 SELECT
                     s.tenant_id, toStartOfTenMinutes(s.received_at), 0,
                     sum((s.part = 1) * cityHash64(s.receipt_id)),
-                    sum((s.parts * (s.part = 1) - 1) * toInt64(bitShiftRight(cityHash64(s.receipt_id), 1)))
+                    sum((s.parts * (s.part = 1) - 1) * toInt64(bitShiftRight(cityHash64(s.receipt_id), 1))),
+                    0
                 FROM {database}.set_aside_log AS s
                 GROUP BY s.tenant_id, toStartOfTenMinutes(s.received_at)
             ) AS o
             GROUP BY o.tenant_id, o.bucket
-            HAVING sum(o.receipts) != sum(o.first_parts) OR sum(o.other_parts) != 0
+            HAVING sum(o.receipts) != sum(o.first_parts) OR sum(o.other_parts) != 0 OR sum(o.again) > 0
         ) AS odd
         ON u.tenant_id = odd.tenant_id AND toStartOfTenMinutes(u.received_at) = odd.bucket
         GROUP BY u.tenant_id, u.provider, u.received_at, u.receipt_hash
