@@ -7,7 +7,8 @@
     reason = "a bench may panic, as a test may"
 )]
 
-mod common;
+#[path = "life/orders.rs"]
+mod orders;
 
 use std::{collections::HashMap, hint::black_box};
 
@@ -15,7 +16,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use enricher::{codec::CodecError, effects::Effects, partition::Appended, store::Store};
 use schemas::{DeliveryEvent, OrderId, avro};
 
-use common::{STATUSES, event, partition};
+use orders::{STATUSES, event, partition};
 
 const ORDERS: usize = 1_000;
 /// One transaction under load.

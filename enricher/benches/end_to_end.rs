@@ -11,7 +11,8 @@
     reason = "a bench may panic and print, as a test may"
 )]
 
-mod common;
+#[path = "life/orders.rs"]
+mod orders;
 
 use std::{
     path::Path,
@@ -19,7 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{STATUSES, event, partition, rules};
 use enricher::{
     Metrics,
     codec::{IDENTITY_KEY, encode_identity},
@@ -29,6 +29,7 @@ use enricher::{
     store::Store,
 };
 use local_stack::{Options as StackOptions, Silent, Stack};
+use orders::{STATUSES, event, partition, rules};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,

@@ -11,11 +11,11 @@
     reason = "a bench may panic and print, as a test may"
 )]
 
-mod common;
+#[path = "life/orders.rs"]
+mod orders;
 
 use std::{path::Path, time::Instant};
 
-use common::{event, partition};
 use enricher::{
     codec::CodecError,
     effects::Effects,
@@ -23,6 +23,7 @@ use enricher::{
     shelf::{Loader, Position, Shelf, disk::DiskShelf, memory::MemoryShelf},
     store::Store,
 };
+use orders::{event, partition};
 
 const PARTITIONS: usize = 12;
 const EVENTS_MAX: usize = 20_000;
