@@ -43,10 +43,14 @@ impl Housekeeping {
     /// Looks until shutdown.
     ///
     /// # Errors
-    /// Never.
+    /// When the spool's writer has ended: a new process starts it again.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         loop {
             self.look();
+            let spool = self.spool.as_ref();
+            if spool.is_some_and(|(spool, _)| spool.is_dead()) {
+                anyhow::bail!("the spool's writer has ended; the process must be started again");
+            }
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),
                 () = tokio::time::sleep(LOOK_EVERY) => {}

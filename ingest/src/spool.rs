@@ -242,6 +242,14 @@ impl Spool {
         }
     }
 
+    /// Whether its writer has ended although nobody closed it. Nothing can be appended any more then:
+    /// only a new process helps.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        let writer = locked(&self.0.writer);
+        writer.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Takes nothing more, writes and syncs what waits, and lets go of the folder. Blocks; may be called
     /// again.
     pub fn close(&self) {
