@@ -122,11 +122,18 @@ async fn a_broker_that_hangs_and_dies_costs_no_acknowledged_webhook_and_no_refus
     }
 }
 
+/// A few in every run; `WAYBILL_TEST_RESTARTS=100` for so many.
+fn restarts() -> usize {
+    let asked = std::env::var("WAYBILL_TEST_RESTARTS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(8)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_under_load_lose_nothing_that_was_acknowledged() {
     let mut intake = Intake::start(&[]).await;
     let (mut acknowledged, mut number) = (Vec::new(), 0);
-    for round in 0..8 {
+    let restarts = restarts();
+    for round in 0..restarts {
         let going = std::sync::atomic::AtomicBool::new(true);
         let first = number;
         let posting = async {
@@ -173,6 +180,11 @@ async fn restarts_under_load_lose_nothing_that_was_acknowledged() {
         intake.launch();
         intake.ready().await;
     }
-    assert!(acknowledged.len() >= 8 * 40, "{}", acknowledged.len());
+    assert!(
+        acknowledged.len() >= restarts * 40,
+        "{}",
+        acknowledged.len()
+    );
+    println!("{restarts} restarts, {} acknowledged", acknowledged.len());
     arrive(&intake, &acknowledged).await;
 }
