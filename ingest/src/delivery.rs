@@ -1,8 +1,11 @@
 //! Where a webhook becomes safe: in Kafka if it confirms at once, else on disk.
 //!
 //! While anything waits on disk, everything new waits behind it, so that what came first is read
-//! first. A webhook that Kafka did not confirm in time may lie in both places, under one receipt id:
+//! first. When only a few wait there, new ones wait in front of its door until these are in Kafka: else
+//! there would always be some, as long as webhooks keep coming. A webhook that Kafka did not confirm in time may lie in both places, under one receipt id:
 //! whoever reads it knows it by that.
+
+mod door;
 
 use std::{
     sync::{
@@ -16,6 +19,8 @@ use bytes::Bytes;
 use runtime::blobs::{self, Blobs};
 use schemas::raw_webhook::RawHeaders;
 use tokio::time::{Instant, timeout};
+
+pub use door::Door;
 
 use crate::{
     metrics::Metrics,
@@ -43,6 +48,8 @@ pub struct Delivery {
     pub log: Arc<dyn RawLog>,
     /// Where they are safe in the meantime.
     pub spool: Option<Spool>,
+    /// Closed to new webhooks while the last of the disk go to Kafka.
+    pub door: Door,
     /// Where bodies that no record holds are kept.
     pub blobs: Option<Blobs>,
     /// What a record holds.
@@ -114,7 +121,7 @@ impl Delivery {
             webhook.ticket.placed(placed);
             return Ok(());
         };
-        let detour = if !spool.is_empty() {
+        let detour = if !self.is_emptied(spool).await {
             Detour::Behind
         } else if !self.log.is_up() {
             Detour::Down
@@ -134,6 +141,11 @@ impl Delivery {
         self.metrics.spooled(detour);
         let kept = timeout(self.within, self.to_disk(spool, webhook)).await;
         kept.map_err(late).flatten()
+    }
+
+    /// Whether nothing waits on the disk, or no more after a moment.
+    async fn is_emptied(&self, spool: &Spool) -> bool {
+        spool.is_empty() || self.door.opened(self.spool_after).await && spool.is_empty()
     }
 
     async fn to_kafka(&self, webhook: &Webhook) -> Result<Placed, Refused> {

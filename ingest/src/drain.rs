@@ -30,10 +30,13 @@ use crate::{
     tenants::Current,
 };
 
-const BATCH_BYTES: usize = 1 << 20;
 /// In flight at once: a small part of what the producer's queue holds, beside new webhooks.
-const BATCH_ENTRIES: usize = 2_000;
-const PROBE_ENTRIES: usize = 16;
+const BATCH_BYTES: usize = 2 << 20;
+const PROBE_BYTES: usize = 16 << 10;
+/// When so few wait, new webhooks wait for the last of them instead of joining them.
+const FEW: u64 = 4_000;
+/// Moving the disk's cursor costs two syncs; a crash before it sends again what is known by its receipt.
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
 /// Beyond what a record may wait in the producer.
 const CONFIRMATION_SLACK: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -72,17 +75,24 @@ impl Drain {
 
     async fn forever(&self) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(AGAIN_AFTER.0, AGAIN_AFTER.1);
+        let mut bytes_max = PROBE_BYTES;
         loop {
             self.spool.arrived().await;
             while !self.delivery.log.is_up() {
+                bytes_max = PROBE_BYTES;
                 sleep(LOOK_EVERY).await;
             }
-            let (drained, ended) = self.until_empty().await?;
+            let (drained, ended) = self.until_empty(&mut bytes_max).await?;
+            if self.spool.is_empty() {
+                self.delivery.door.open();
+            }
             if drained > 0 {
                 backoff.reset();
-                tracing::info!(drained, "webhooks from the disk are in kafka");
+                tracing::debug!(drained, "webhooks from the disk are in kafka");
             }
             if let Err(why) = ended {
+                self.delivery.door.open();
+                bytes_max = PROBE_BYTES;
                 let wait = backoff.next();
                 tracing::warn!(%why, retry_ms = wait.as_millis(), "the disk can't be drained yet");
                 sleep(wait).await;
@@ -91,31 +101,45 @@ impl Drain {
     }
 
     /// Drains until nothing is left or Kafka refuses; gives how many got through, and why no more.
-    async fn until_empty(&self) -> anyhow::Result<(usize, Result<(), Refused>)> {
-        let (mut drained, mut entries_max) = (0, PROBE_ENTRIES);
+    async fn until_empty(
+        &self,
+        bytes_max: &mut usize,
+    ) -> anyhow::Result<(usize, Result<(), Refused>)> {
+        let (mut drained, mut unsettled) = (0, Unsettled::none(Instant::now()));
         let mut pace = Pace::new(self.per_second, Instant::now());
         loop {
-            let batch = match self.read(entries_max).await? {
+            let batch = match self.read(unsettled.through, *bytes_max).await? {
                 Ok(batch) => batch,
-                Err(why) => return Ok((drained, Err(disk(&why)))),
+                Err(why) => {
+                    let settled = self.settle(&mut unsettled).await?;
+                    return Ok((drained, settled.and(Err(disk(&why)))));
+                }
             };
             if batch.is_empty() {
-                return Ok((drained, Ok(())));
+                let settled = self.settle(&mut unsettled).await?;
+                return Ok((drained, settled));
             }
             let (through, ended) = self.send(&batch).await;
             // Only what lies before the first failure leaves the disk.
-            if let Some((last, _)) = through.checked_sub(1).and_then(|at| batch.get(at))
-                && let Err(why) = self.settle(*last, through).await?
-            {
-                return Ok((drained, Err(disk(&why))));
-            }
+            let last = through.checked_sub(1).and_then(|at| batch.get(at));
+            unsettled.add(last.map(|(last, _)| *last), through);
             drained += through;
-            if ended.is_err() {
-                return Ok((drained, ended));
+            let is_last = !self.spool.has_more_than(unsettled.entries as u64);
+            if ended.is_err() || is_last || unsettled.since.elapsed() >= SETTLE_EVERY {
+                let settled = self.settle(&mut unsettled).await?;
+                if settled.is_err() || ended.is_err() {
+                    return Ok((drained, ended.and(settled)));
+                }
             }
-            entries_max = BATCH_ENTRIES;
+            *bytes_max = BATCH_BYTES;
             let arrived = self.delivery.spooled.load(Ordering::Relaxed);
-            sleep(pace.wait(through, arrived, Instant::now())).await;
+            let wait = pace.wait(through, arrived, Instant::now());
+            if self.spool.has_more_than(FEW) {
+                sleep(wait).await;
+            } else {
+                // Somebody waits for these.
+                self.delivery.door.close();
+            }
         }
     }
 
@@ -215,27 +239,48 @@ impl Drain {
 
     async fn read(
         &self,
-        entries_max: usize,
+        after: Option<Sequence>,
+        bytes_max: usize,
     ) -> anyhow::Result<Result<Vec<(Sequence, Entry)>, SpoolError>> {
         let spool = self.spool.clone();
-        let read = tokio::task::spawn_blocking(move || spool.read(None, BATCH_BYTES)).await?;
-        Ok(read.map(|mut batch| {
-            batch.truncate(entries_max);
-            batch
-        }))
+        Ok(tokio::task::spawn_blocking(move || spool.read(after, bytes_max)).await?)
     }
 
-    async fn settle(
-        &self,
-        through: Sequence,
-        entries: usize,
-    ) -> anyhow::Result<Result<(), SpoolError>> {
+    /// Moves the disk's cursor over what is in Kafka.
+    async fn settle(&self, unsettled: &mut Unsettled) -> anyhow::Result<Result<(), Refused>> {
+        let Some(through) = unsettled.through else {
+            return Ok(Ok(()));
+        };
         let spool = self.spool.clone();
         let settled = tokio::task::spawn_blocking(move || spool.settle(through)).await?;
-        if settled.is_ok() {
-            self.metrics.drained(entries);
+        if let Err(why) = settled {
+            return Ok(Err(disk(&why)));
         }
-        Ok(settled)
+        self.metrics.drained(unsettled.entries);
+        *unsettled = Unsettled::none(Instant::now());
+        Ok(Ok(()))
+    }
+}
+
+/// What is in Kafka and not behind the disk's cursor yet.
+struct Unsettled {
+    through: Option<Sequence>,
+    entries: usize,
+    since: Instant,
+}
+
+impl Unsettled {
+    const fn none(since: Instant) -> Self {
+        Self {
+            through: None,
+            entries: 0,
+            since,
+        }
+    }
+
+    fn add(&mut self, through: Option<Sequence>, entries: usize) {
+        self.through = through.or(self.through);
+        self.entries += entries;
     }
 }
 

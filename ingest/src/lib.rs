@@ -49,7 +49,7 @@ use runtime::{blobs::Blobs, service::Context};
 
 use crate::{
     body::{InFlight, Limits},
-    delivery::Delivery,
+    delivery::{Delivery, Door},
     drain::Drain,
     housekeeping::Housekeeping,
     kafka::KafkaLog,
@@ -178,6 +178,7 @@ fn delivery(
         log: Arc::new(log.clone()),
         spool,
         blobs,
+        door: Door::default(),
         record_bytes_max: RECORD_BYTES_MAX,
         spool_after: settings.spool.after(),
         within: settings.http.durable_within() + CONFIRMATION_SLACK,

@@ -1,47 +1,41 @@
 //! The addresses of ingest: one for webhooks, and answers for whatever else is asked.
+//!
+//! One handler that cuts the path by hand: a router would run a regular expression for each webhook.
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 
 use crate::{outcome::Outcome, reply, service::Service};
+
+const HOOKS: &str = "/hooks/";
 
 /// Adds the routes; the server and the tests use the same.
 pub fn configure(config: &mut web::ServiceConfig, service: Arc<Service>) {
     config
         .app_data(web::Data::from(service))
-        .service(
-            web::resource("/hooks/{token}")
-                .route(web::post().to(receive))
-                .route(web::get().to(look))
-                .route(web::head().to(look))
-                .default_service(web::to(wrong_method)),
-        )
-        .default_service(web::to(unknown_path));
+        .default_service(web::to(answer));
 }
 
-async fn receive(
+async fn answer(
     service: web::Data<Service>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    service.receive(&request, payload).await
+    let Some(token) = token(&request) else {
+        return reply::unread(service.turn_away(Outcome::UnknownPath), payload);
+    };
+    match *request.method() {
+        Method::POST => service.receive(&request, token, payload).await,
+        Method::GET | Method::HEAD => reply::unread(service.look(token), payload),
+        _ => reply::unread(service.turn_away(Outcome::Method), payload),
+    }
 }
 
-async fn look(
-    service: web::Data<Service>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
-    reply::unread(service.look(&request), payload)
-}
-
-async fn wrong_method(service: web::Data<Service>, payload: web::Payload) -> HttpResponse {
-    reply::unread(service.turn_away(Outcome::Method), payload)
-}
-
-async fn unknown_path(service: web::Data<Service>, payload: web::Payload) -> HttpResponse {
-    reply::unread(service.turn_away(Outcome::UnknownPath), payload)
+/// What stands behind `/hooks/`: one segment, without needless escapes.
+fn token(request: &HttpRequest) -> Option<&str> {
+    let token = request.match_info().as_str().strip_prefix(HOOKS)?;
+    (!token.is_empty() && !token.contains('/')).then_some(token)
 }
 
 #[cfg(test)]

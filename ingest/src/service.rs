@@ -57,9 +57,14 @@ pub struct Service {
 
 impl Service {
     /// Takes in a webhook.
-    pub async fn receive(&self, request: &HttpRequest, mut payload: web::Payload) -> HttpResponse {
+    pub async fn receive(
+        &self,
+        request: &HttpRequest,
+        token: &str,
+        mut payload: web::Payload,
+    ) -> HttpResponse {
         let received_at = Micros(self.clock.now_micros());
-        let address = match self.address(request) {
+        let address = match self.address(token) {
             Ok(address) => address,
             Err(outcome) => return reply::unread(self.answer(outcome, None, None), payload),
         };
@@ -131,8 +136,8 @@ impl Service {
     }
 
     /// Answers somebody who only looks whether the address exists.
-    pub fn look(&self, request: &HttpRequest) -> HttpResponse {
-        match self.address(request) {
+    pub fn look(&self, token: &str) -> HttpResponse {
+        match self.address(token) {
             Ok(address) => self.answer(Outcome::Looked, Some(address.endpoint.provider), None),
             Err(outcome) => self.answer(outcome, None, None),
         }
@@ -158,13 +163,12 @@ impl Service {
         }
     }
 
-    fn address(&self, request: &HttpRequest) -> Result<Address, Outcome> {
+    fn address(&self, token: &str) -> Result<Address, Outcome> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(Outcome::Stopping);
         }
         let tenants = self.tenants.load();
         let tenants = tenants.as_deref().ok_or(Outcome::NoTenants)?;
-        let token = request.match_info().get("token").unwrap_or_default();
         tenants
             .by_token(token)
             .cloned()

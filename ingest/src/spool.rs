@@ -187,6 +187,12 @@ impl Spool {
         self.0.log.unsettled.load(Ordering::SeqCst) == 0
     }
 
+    /// Whether more than this wait.
+    #[must_use]
+    pub fn has_more_than(&self, entries: u64) -> bool {
+        self.0.log.unsettled.load(Ordering::SeqCst) > entries
+    }
+
     /// The safe entries behind `after` (and behind what is settled), in order: up to about `bytes_max`, at
     /// least one if there is any. Blocks.
     ///

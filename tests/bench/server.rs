@@ -29,6 +29,8 @@ pub enum Kind {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// Where it tells about itself; the floor does not.
+    admin: Option<SocketAddr>,
 }
 
 impl Server {
@@ -53,8 +55,13 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        let mut server = Self { child, address };
-        server.wait(if kind == Kind::Floor { address } else { admin });
+        let admin = (kind != Kind::Floor).then_some(admin);
+        let mut server = Self {
+            child,
+            address,
+            admin,
+        };
+        server.wait(admin.unwrap_or(address));
         server
     }
 
@@ -77,6 +84,18 @@ impl Server {
         self.child.id()
     }
 
+    /// How many webhooks went to the disk so far.
+    pub fn spooled(&self) -> u64 {
+        let Some(text) = self.admin.and_then(|admin| get(admin, "/metrics")) else {
+            return 0;
+        };
+        let counts = text.lines().filter_map(|line| {
+            let count = line.strip_prefix("waybill_ingest_spooled_total")?;
+            count.rsplit_once(' ')?.1.parse::<u64>().ok()
+        });
+        counts.sum()
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -90,12 +109,17 @@ impl Drop for Server {
 }
 
 fn status(address: SocketAddr) -> Option<String> {
+    let answer = get(address, "/readyz")?;
+    Some(answer.split(' ').nth(1)?.to_owned())
+}
+
+fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let request = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    Some(answer.split(' ').nth(1)?.to_owned())
+    Some(answer)
 }
 
 fn free_address() -> SocketAddr {

@@ -83,6 +83,10 @@ struct Site {
 }
 
 fn site(bytes_max: u64) -> Site {
+    site_with(bytes_max, Duration::from_millis(20))
+}
+
+fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
     let folder = tempfile::TempDir::new().unwrap();
     let log = Arc::new(FakeLog {
         mood: Mutex::new(Mood::Takes),
@@ -102,8 +106,9 @@ fn site(bytes_max: u64) -> Site {
         log: Arc::clone(&log) as Arc<dyn RawLog>,
         spool: Some(spool.clone()),
         blobs: None,
+        door: Door::default(),
         record_bytes_max: 10_000,
-        spool_after: Duration::from_millis(20),
+        spool_after,
         within: Duration::from_secs(30),
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
@@ -173,6 +178,16 @@ impl Site {
 
     /// Drains until the disk is empty.
     async fn drain(&self) {
+        self.drain_during(async {
+            while !self.spool.is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Drains until this is done.
+    async fn drain_during(&self, until: impl Future<Output = ()>) {
         let drain = Drain {
             spool: self.spool.clone(),
             delivery: Arc::clone(&self.delivery),
@@ -183,13 +198,11 @@ impl Site {
             metrics: Arc::clone(&self.delivery.metrics),
         };
         let shutdown = Shutdown::new();
-        let emptied = async {
-            while !self.spool.is_empty() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+        let until = async {
+            until.await;
             shutdown.request();
         };
-        let both = async { tokio::join!(drain.run(shutdown.clone()), emptied).0 };
+        let both = async { tokio::join!(drain.run(shutdown.clone()), until).0 };
         timeout(Duration::from_secs(30), both)
             .await
             .expect("drained")
@@ -302,4 +315,53 @@ async fn the_overflow_lane_is_kept_through_the_disk() {
     site.log.up.store(true, Ordering::Relaxed);
     site.drain().await;
     assert_eq!(site.taken(), [(receipt(1), true, Lane::Overflow)]);
+}
+
+#[tokio::test]
+async fn who_comes_while_the_last_of_the_disk_leave_waits_for_them_and_needs_no_disk() {
+    let site = site_with(ROOM, Duration::from_secs(20));
+    site.log.up.store(false, Ordering::Relaxed);
+    site.deliver(1).await.unwrap();
+    site.log.up.store(true, Ordering::Relaxed);
+    site.delivery.door.close();
+    site.drain_during(async { site.deliver(2).await.unwrap() })
+        .await;
+    let expected = [(1, true), (2, false)];
+    assert_eq!(
+        site.taken(),
+        expected.map(|(number, spooled)| (receipt(number), spooled, Lane::Normal))
+    );
+}
+
+#[tokio::test]
+async fn a_door_that_nobody_opens_holds_up_nobody() {
+    let site = site(ROOM);
+    site.log.up.store(false, Ordering::Relaxed);
+    site.deliver(1).await.unwrap();
+    site.delivery.door.close();
+    site.deliver(2).await.unwrap();
+    assert_eq!(site.spool.stats().records, 2);
+    assert!(!site.delivery.door.opened(Duration::from_secs(3_600)).await);
+}
+
+#[tokio::test]
+async fn the_disk_is_left_although_webhooks_keep_coming() {
+    let site = site_with(ROOM, Duration::from_secs(10));
+    site.log.up.store(false, Ordering::Relaxed);
+    for number in 0..100 {
+        site.deliver(number).await.unwrap();
+    }
+    site.log.up.store(true, Ordering::Relaxed);
+    let is_left = || site.taken().iter().any(|(_, spooled, _)| !spooled);
+    // Each begins its next one when the one before is safe: there is never nobody.
+    let sender = || async {
+        while !is_left() {
+            site.deliver(200).await.unwrap();
+        }
+    };
+    let senders = futures_util::future::join_all((0..16).map(|_| sender()));
+    site.drain_during(async {
+        senders.await;
+    })
+    .await;
 }

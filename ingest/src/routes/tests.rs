@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     body::{InFlight, Limits},
-    delivery::Delivery,
+    delivery::{Delivery, Door},
     metrics::Metrics,
     order_hint,
     providers::lalamove,
@@ -169,6 +169,7 @@ impl Site {
             log: Arc::clone(&log) as Arc<dyn RawLog>,
             spool: None,
             blobs,
+            door: Door::default(),
             record_bytes_max: limits.record_bytes_max,
             spool_after: Duration::from_millis(50),
             within: Duration::from_millis(50),

@@ -69,6 +69,7 @@ fn measure(args: &Args) {
     };
     if let Some(seconds) = args.only_ingest {
         let ingest = Server::start(Kind::Ingest, &place);
+        loader.warm_up(&ingest);
         println!("ingest is process {}", ingest.pid());
         println!("{:#?}", loader.closed(&ingest, seconds));
         return;

@@ -128,6 +128,14 @@ impl Report {
             for (place, turn) in (1..).zip(turns) {
                 for (model, run) in [("closed loop", &turn.closed), ("open model", &turn.open)] {
                     let load = &run.load;
+                    if run.spooled > 0 && *case != Case::Spooled {
+                        println!(
+                            "{}, round {place}, {model}: {} of {} went to the disk",
+                            case.words(),
+                            run.spooled,
+                            load.webhooks
+                        );
+                    }
                     if load.unexpected > 0 || load.unsent > 0 {
                         println!(
                             "{}, round {place}, {model}: {} of {} answers not as they should be {:?}, \

@@ -12,7 +12,7 @@ use std::{
 
 use ingest::{
     body::{InFlight, Limits},
-    delivery::Delivery,
+    delivery::{Delivery, Door},
     kafka::{self, KafkaLog},
     metrics::Metrics,
     proxies::Proxies,
@@ -62,6 +62,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         log: Arc::new(Unawaited(log.clone())),
         spool: None,
         blobs: None,
+        door: Door::default(),
         record_bytes_max: RECORD_BYTES_MAX,
         spool_after: settings.spool.after(),
         within: settings.http.durable_within(),
