@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{
-    cpu,
-    place::{ENDPOINT, Place},
-    server::Server,
-};
+use crate::{cpu, place::Place, server::Server};
 
 /// A fresh broker keeps its first records waiting; what goes to the disk then is in Kafka by the end.
 const WARM_UP_SECONDS: u32 = 5;
@@ -43,8 +39,10 @@ pub struct Latency {
 }
 
 /// Calls a server the same way each time.
+#[derive(Clone, Copy)]
 pub struct Loader<'a> {
     pub place: &'a Place,
+    pub endpoint: &'a str,
     pub connections: u32,
     pub body_bytes: u32,
     /// Webhooks a second of the open model.
@@ -73,7 +71,7 @@ impl Loader<'_> {
         let (connections, bytes) = (self.connections.to_string(), self.body_bytes.to_string());
         let mut words = vec!["load", "--json", "--threads", "1", "--url", &url];
         words.extend(["--seconds", &seconds, "--connections", &connections]);
-        words.extend(["--endpoints", ENDPOINT, "--body-bytes", &bytes]);
+        words.extend(["--endpoints", self.endpoint, "--body-bytes", &bytes]);
         words.extend(pace);
         let (before, spooled) = (cpu::used(server.pid()), server.spooled());
         let mut command = self.place.waybill(&words);

@@ -44,6 +44,8 @@ impl Place {
                 "SPOOL__DIR",
                 folder.path().join("spool").display().to_string(),
             ),
+            // Kafka stays away for as long as a case takes.
+            ("SPOOL__BYTES_MAX", (16_u64 << 30).to_string()),
             ("TELEMETRY__LOG_LEVEL", "warn".to_owned()),
         ];
         let environment = environment.map(|(key, value)| (format!("WAYBILL__{key}"), value));
@@ -105,6 +107,9 @@ pub fn binary(name: &str) -> PathBuf {
 /// The endpoint that is called.
 pub const ENDPOINT: &str = "bench-lalamove";
 
+/// The endpoint of a tenant with an agreed rate.
+pub const FLOODING: &str = "bench-flooding";
+
 const TENANTS: &str = r#"
 [tenants.bench]
 
@@ -118,4 +123,18 @@ verification = "required"
 id = "2026-11"
 value = "sk_bench_0123456789abcdef0123456789abcdef"
 api_key = "pk_bench_0123456789abcdef"
+
+[tenants.flooding]
+requests_per_second = 500
+
+[[tenants.flooding.endpoints]]
+id = "bench-flooding"
+provider = "lalamove"
+token = "flooding-token-0123456789abcd"
+verification = "required"
+
+[[tenants.flooding.endpoints.secrets]]
+id = "2026-11"
+value = "sk_flooding_0123456789abcdef01234567"
+api_key = "pk_flooding_0123456789abcdef"
 "#;

@@ -2,6 +2,7 @@
 //! the body, beside itself without the wait for Kafka, and beside itself with Kafka away. `make bench`
 //! runs it; all cases take turns in one run on one machine, and only their ratios mean something.
 
+mod flood;
 mod floor;
 mod report;
 mod unawaited;
@@ -13,7 +14,7 @@ use clap::Parser as _;
 use pipeline_bench::{
     SERVE, cpu,
     load::Loader,
-    place::Place,
+    place::{ENDPOINT, Place},
     server::{Kind, Server},
 };
 
@@ -45,6 +46,10 @@ pub(crate) struct Args {
     /// Only ingest, for this many seconds in a closed loop: for a profiler
     #[arg(long)]
     only_ingest: Option<u32>,
+
+    /// Only how long a tenant's answers take while another sends a hundred times as much
+    #[arg(long)]
+    flood: bool,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +67,7 @@ fn measure(args: &Args) {
     let place = Place::start(|_| {});
     let loader = Loader {
         place: &place,
+        endpoint: ENDPOINT,
         connections: args.connections,
         body_bytes: args.body_bytes,
         rate: args.rate,
@@ -72,6 +78,10 @@ fn measure(args: &Args) {
         loader.warm_up(&ingest);
         println!("ingest is process {}", ingest.pid());
         println!("{:#?}", loader.closed(&ingest, seconds));
+        return;
+    }
+    if args.flood {
+        flood::measure(&Server::start(Kind::Ingest, &place), &loader, args.rounds);
         return;
     }
     let mut report = Report::new(args);

@@ -14,7 +14,7 @@ use clap::Parser as _;
 use pipeline_bench::{
     cpu,
     load::{Loader, Run},
-    place::Place,
+    place::{ENDPOINT, Place},
     server::{Kind, Server},
 };
 
@@ -124,6 +124,7 @@ fn serve(args: &Args) {
     let server = Server::start(Kind::Ingest, &place);
     let loader = Loader {
         place: &place,
+        endpoint: ENDPOINT,
         connections: 64,
         body_bytes: 1_024,
         rate: args.rate,
