@@ -1,4 +1,4 @@
-//! Bytes of what only the enricher reads: state in the changelog, links between orders.
+//! Bytes of what only the enricher reads: state in the changelog, messages between orders.
 //!
 //! A version byte, then MessagePack with named fields: a field may be added (with a default) and
 //! older records still read. The version rises only with a change that cannot be read so.
@@ -6,12 +6,13 @@
 use schemas::ReceiptId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{account::AccountState, lineage::Link, order::OrderState, shelf::Waits};
+use crate::{account::AccountState, lineage::Message, order::OrderState, shelf::Waits};
 
 const VERSION: u8 = 1;
 const ORDER: u8 = b'o';
 const ACCOUNT: u8 = b'a';
 const LINK: u8 = b'l';
+const SUCCESSOR: u8 = b's';
 
 /// Why bytes are not ours.
 #[derive(Debug, thiserror::Error)]
@@ -123,13 +124,17 @@ pub fn decode_identity(bytes: &[u8]) -> Result<[u8; 16], CodecError> {
     }
 }
 
-pub fn encode_link(link: &Link) -> Result<Vec<u8>, CodecError> {
-    write(LINK, link)
+pub fn encode_message(message: &Message) -> Result<Vec<u8>, CodecError> {
+    match message {
+        Message::Link(link) => write(LINK, link),
+        Message::Successor(claim) => write(SUCCESSOR, claim),
+    }
 }
 
-pub fn decode_link(bytes: &[u8]) -> Result<Link, CodecError> {
+pub fn decode_message(bytes: &[u8]) -> Result<Message, CodecError> {
     match bytes {
-        [VERSION, LINK, rest @ ..] => read(rest),
+        [VERSION, LINK, rest @ ..] => Ok(Message::Link(read(rest)?)),
+        [VERSION, SUCCESSOR, rest @ ..] => Ok(Message::Successor(read(rest)?)),
         _ => Err(CodecError::Version),
     }
 }
@@ -294,6 +299,6 @@ mod tests {
         for bytes in [&[2, b'o', 0x80][..], &[1, b'l', 0x80], &[]] {
             assert!(Record::decode(bytes).is_err());
         }
-        assert!(decode_link(&[1, b'o', 0x80]).is_err());
+        assert!(decode_message(&[1, b'o', 0x80]).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! Which order continues which. Pure.
 //!
 //! Orders of one chain live under different keys, so each tells its successors the path that leads
-//! to them, and adopts the path of its chosen predecessor. A path is a function of what is known in
+//! to them, and adopts the path of its chosen predecessor. One that knows a predecessor by its own
+//! event and has not heard of it says so to it, in case the predecessor was never told. A path is a function of what is known in
 //! the end, not of the order in which it came: claims are ranked by (occurred_at, event_id), links
 //! of one sender by a version. A path that meets itself is a cycle; it is cut before its smallest
 //! order id, by every member in the same way, so that no message chases another.
@@ -45,6 +46,16 @@ pub struct Link {
     pub ancestors: Vec<OrderId>,
 }
 
+/// What one order tells another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// To a successor.
+    Link(Link),
+    /// To a predecessor: the sender continues it. The claim is the one that the predecessor would
+    /// make, with the sender as the other order.
+    Successor(Claim),
+}
+
 /// What learning something changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
@@ -62,15 +73,26 @@ struct Parent {
     version: Option<u64>,
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     ancestors: Vec<OrderId>,
+    /// It is still to be told that this order continues it.
+    #[serde(rename = "u", default, skip_serializing_if = "is_false")]
+    untold: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Child {
     #[serde(rename = "c")]
     claim: Claim,
+    /// Known by its own word alone; what an event of this order says goes before that.
+    #[serde(rename = "w", default, skip_serializing_if = "is_false")]
+    by_word: bool,
     /// The version of the path that it was told last.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     told: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An order's place among the orders that it continues and that continue it.
@@ -123,7 +145,15 @@ impl Lineage {
 
     /// An event of this order says which order it continues.
     pub fn replaces_order(&mut self, own: &OrderId, claim: Claim) -> Learned {
+        let (older, said) = (claim.order_id.clone(), claim.clone());
+        let known = self.predecessor(&older).map(|parent| parent.claim.clone());
         let learned = self.parent(own, claim, None);
+        // One that told its path knows its successor, but perhaps by a later claim.
+        if known.is_none_or(|known| said < known)
+            && let Some(parent) = self.predecessor(&older)
+        {
+            parent.untold = true;
+        }
         // The event is the evidence, even if the path that leads here grew too long before it came.
         Learned {
             limit: learned.limit || self.is_cut,
@@ -131,22 +161,36 @@ impl Lineage {
         }
     }
 
+    fn predecessor(&mut self, older: &OrderId) -> Option<&mut Parent> {
+        let mut parents = self.parents.iter_mut();
+        parents.find(|parent| parent.claim.order_id == *older)
+    }
+
     /// An event of this order says which order continues it.
     pub fn is_replaced_by(&mut self, own: &OrderId, claim: Claim) -> Learned {
+        self.child(own, claim, false)
+    }
+
+    fn child(&mut self, own: &OrderId, claim: Claim, by_word: bool) -> Learned {
         if claim.order_id == *own {
             return Learned::default();
         }
         let before = self.replaced_by().cloned();
         let was_empty = self.is_empty();
         let count = self.children.len();
-        let known = self
-            .children
-            .iter_mut()
-            .find(|child| child.claim.order_id == claim.order_id);
+        let mut children = self.children.iter_mut();
+        let known = children.find(|child| child.claim.order_id == claim.order_id);
         let is_new = known.is_none();
+        let new = Child {
+            claim,
+            by_word,
+            told: None,
+        };
         match known {
             // The successor ranks its predecessors by this claim, so it is told again.
-            Some(child) if claim < child.claim => *child = Child { claim, told: None },
+            Some(child) if (new.by_word, &new.claim) < (child.by_word, &child.claim) => {
+                *child = new;
+            }
             Some(_) => {}
             None if count >= CLAIMS_MAX => {
                 return Learned {
@@ -154,7 +198,7 @@ impl Lineage {
                     limit: true,
                 };
             }
-            None => self.children.push(Child { claim, told: None }),
+            None => self.children.push(new),
         }
         self.children.sort_by(|a, b| a.claim.cmp(&b.claim));
         let chosen = self.replaced_by() != before.as_ref();
@@ -164,40 +208,48 @@ impl Lineage {
         }
     }
 
-    /// A predecessor says which path leads here.
-    pub fn link(&mut self, own: &OrderId, link: Link) -> Learned {
-        self.parent(own, link.claim, Some((link.version, link.ancestors)))
+    /// Another order of the chain says something.
+    pub fn hear(&mut self, own: &OrderId, message: Message) -> Learned {
+        match message {
+            Message::Link(link) => {
+                self.parent(own, link.claim, Some((link.version, link.ancestors)))
+            }
+            Message::Successor(claim) => self.child(own, claim, true),
+        }
     }
 
-    /// What the successors have not been told yet.
-    pub fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Link)> {
+    /// What the orders around this one have not been told yet.
+    pub fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Message)> {
         let Self {
+            parents,
             children,
             path,
             version,
             ..
         } = self;
-        let mut links = Vec::new();
+        let mut messages = Vec::new();
+        let from_here = |claim: &Claim| Claim {
+            order_id: own.clone(),
+            ..claim.clone()
+        };
+        for parent in parents.iter_mut().filter(|parent| parent.untold) {
+            parent.untold = false;
+            let to = parent.claim.order_id.clone();
+            messages.push((to, Message::Successor(from_here(&parent.claim))));
+        }
         for child in children
             .iter_mut()
             .filter(|child| child.told != Some(*version))
         {
             child.told = Some(*version);
-            let claim = Claim {
-                order_id: own.clone(),
-                ..child.claim.clone()
+            let link = Link {
+                claim: from_here(&child.claim),
+                version: *version,
+                ancestors: path.iter().chain([own]).cloned().collect(),
             };
-            let ancestors = path.iter().chain([own]).cloned().collect();
-            links.push((
-                child.claim.order_id.clone(),
-                Link {
-                    claim,
-                    version: *version,
-                    ancestors,
-                },
-            ));
+            messages.push((child.claim.order_id.clone(), Message::Link(link)));
         }
-        links
+        messages
     }
 
     fn parent(
@@ -228,6 +280,7 @@ impl Lineage {
                     claim: claim.clone(),
                     version: None,
                     ancestors: Vec::new(),
+                    untold: false,
                 };
                 self.parents.push(parent);
                 self.parents.len() - 1

@@ -14,7 +14,7 @@ use crate::{
     content::Content,
     effects::Effects,
     fact::{Fact, Release},
-    lineage::{ANCESTORS_MAX, Claim, Learned, Lineage, Link},
+    lineage::{ANCESTORS_MAX, Claim, Learned, Lineage, Message},
     outcome,
     place::{Place, Span},
     reorder::{
@@ -337,41 +337,59 @@ impl OrderState {
         }
     }
 
-    /// Takes up what a predecessor says; says whether anything changed.
-    pub(crate) fn link(
+    /// Takes up what another order of the chain says; says whether anything changed.
+    pub(crate) fn hear(
         &mut self,
-        (about, own): (&schemas::OrderKey, &OrderId),
-        link: Link,
+        (key, own): (&schemas::OrderKey, &OrderId),
+        message: Message,
         to: &mut Effects,
     ) -> bool {
-        let Learned { changed, limit } = self.lineage.link(own, link);
-        let claimed = |fact: &&Fact| {
-            fact.extras
-                .as_ref()
-                .is_some_and(|extras| extras.replaces.is_some())
+        let field = match &message {
+            Message::Link(_) => "replaces_order_id",
+            Message::Successor(_) => "replaced_by_order_id",
         };
+        let names = |fact: &&Fact, other: Option<&OrderId>| {
+            fact.extras.as_ref().is_some_and(|extras| match &message {
+                Message::Link(_) => extras.replaces.is_some(),
+                Message::Successor(_) => other.is_some() && extras.replaced_by.as_ref() == other,
+            })
+        };
+        let sender = match &message {
+            Message::Link(_) => None,
+            Message::Successor(claim) => Some(&claim.order_id),
+        };
+        let evidence = self.facts().find(|fact| names(fact, sender));
+        // An event of this order that names the sender was set aside when it came.
+        let was_said = sender.is_some() && evidence.is_some();
+        let evidence = evidence.or_else(|| self.facts().next());
+        let about = evidence.and_then(|fact| self.about(key, own, fact));
+        let Learned { changed, limit } = self.lineage.hear(own, message);
         if limit
-            && let Some(fact) = self.facts().find(claimed).or_else(|| self.facts().next())
-            && let Some(origin) = &self.origin
+            && !was_said
+            && let Some(about) = about
         {
-            let about = About {
-                receipt_id: fact.receipt_id.to_string(),
-                event_id: Some(fact.place.event_id),
-                part: fact.part,
-                parts: fact.extras.as_ref().map_or(1, |extras| extras.parts),
-                tenant_id: about.tenant.to_string(),
-                provider: about.provider.to_string(),
-                endpoint_id: origin.endpoint_id.to_string(),
-                order_id: Some(own.to_string()),
-                received_at: fact.place.received_at,
-            };
-            to.remark(about, Reason::LineageLimit, over("replaces_order_id"));
+            to.remark(about, Reason::LineageLimit, over(field));
         }
         changed || limit
     }
 
-    /// What the order's successors have not been told yet.
-    pub(crate) fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Link)> {
+    fn about(&self, key: &schemas::OrderKey, own: &OrderId, fact: &Fact) -> Option<About> {
+        let origin = self.origin.as_ref()?;
+        Some(About {
+            receipt_id: fact.receipt_id.to_string(),
+            event_id: Some(fact.place.event_id),
+            part: fact.part,
+            parts: fact.extras.as_ref().map_or(1, |extras| extras.parts),
+            tenant_id: key.tenant.to_string(),
+            provider: key.provider.to_string(),
+            endpoint_id: origin.endpoint_id.to_string(),
+            order_id: Some(own.to_string()),
+            received_at: fact.place.received_at,
+        })
+    }
+
+    /// What the orders around this one have not been told yet.
+    pub(crate) fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Message)> {
         self.lineage.untold(own)
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     content::Content,
     effects::Effects,
     fact::ends_an_order,
-    lineage::Link,
+    lineage::Message,
     order::{OrderState, recognise::Recognised},
     outcome::Outcome,
     reorder::{Holds, duplicates::Sighting, order_window::Waiting, release_due},
@@ -62,7 +62,7 @@ pub struct Settled<'a> {
     pub snapshot: Snapshot,
     /// The state to be written; none is a tombstone.
     pub record: Option<&'a [u8]>,
-    pub links: Vec<(OrderKey, Link)>,
+    pub messages: Vec<(OrderKey, Message)>,
 }
 
 /// What the topic of orders is told.
@@ -239,8 +239,15 @@ impl Partition {
         });
     }
 
-    /// A link from a predecessor. It does not move the time, which is that of canonical.
-    pub fn link(&mut self, key: &OrderKey, link: Link, appended: Appended, to: &mut Effects) {
+    /// A message from another order of the chain. It does not move the time, which is that of
+    /// canonical.
+    pub fn message(
+        &mut self,
+        key: &OrderKey,
+        message: Message,
+        appended: Appended,
+        to: &mut Effects,
+    ) {
         let Subject::Order(own) = &key.subject else {
             return;
         };
@@ -253,7 +260,7 @@ impl Partition {
         self.store
             .change_order(&text, expires_ms, |_, state, flags| {
                 state.touch(appended.at_ms);
-                let changed = state.link((key, own), link, to);
+                let changed = state.hear((key, own), message, to);
                 flags.changed(changed);
             });
     }
@@ -306,7 +313,7 @@ impl Partition {
             if !change.state {
                 return Ok(());
             }
-            let (snapshot, links) = settled(key, change);
+            let (snapshot, messages) = settled(key, change);
             let bytes = change.record.as_ref().map(Record::encode).transpose()?;
             if let (Some(Record::Order(state)), Some(bytes)) = (&mut change.record, &bytes) {
                 state.weighs(bytes.len());
@@ -315,7 +322,7 @@ impl Partition {
                 key,
                 snapshot,
                 record: bytes.as_deref(),
-                links,
+                messages,
             })?;
             change.bytes = bytes;
             Ok(())
@@ -342,7 +349,7 @@ impl Flags {
     }
 }
 
-fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Link)>) {
+fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Message)>) {
     let state = match &mut change.record {
         Some(Record::Order(state)) => state,
         Some(Record::Account(_)) | None => return (Snapshot::Unchanged, Vec::new()),
@@ -362,26 +369,26 @@ fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Link)>) 
     let Subject::Order(own) = &parsed.subject else {
         return (Snapshot::Unchanged, Vec::new());
     };
-    let links = links(state.untold(own), &parsed);
+    let messages = messages(state.untold(own), &parsed);
     if !change.snapshot || state.sequence() == 0 {
-        return (Snapshot::Unchanged, links);
+        return (Snapshot::Unchanged, messages);
     }
     state.count_snapshot();
     let order = snapshot::order(&parsed, state);
     (
         order.map_or(Snapshot::Unchanged, |order| Snapshot::Is(Box::new(order))),
-        links,
+        messages,
     )
 }
 
-fn links(untold: Vec<(OrderId, Link)>, own: &OrderKey) -> Vec<(OrderKey, Link)> {
+fn messages(untold: Vec<(OrderId, Message)>, own: &OrderKey) -> Vec<(OrderKey, Message)> {
     let key = |order_id| OrderKey {
         subject: Subject::Order(order_id),
         ..own.clone()
     };
     untold
         .into_iter()
-        .map(|(order_id, link)| (key(order_id), link))
+        .map(|(order_id, message)| (key(order_id), message))
         .collect()
 }
 

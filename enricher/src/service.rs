@@ -31,7 +31,7 @@ use self::{
     output::Outputs,
 };
 use crate::{
-    codec::decode_link,
+    codec::decode_message,
     effects::Effects,
     metrics::{Metrics, Pending},
     outcome::Outcome,
@@ -209,18 +209,18 @@ impl Enricher {
         self.check(record.partition)
     }
 
-    fn link(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
+    fn message(&mut self, record: &Incoming<'_>) -> Result<(), Failure> {
         let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(key) = key.and_then(|key| key.parse::<OrderKey>().ok()) else {
             return self.undecodable(record, "key: names no order".into());
         };
         let value = record.value.unwrap_or_default();
-        let link = match decode_link(value) {
-            Ok(link) => link,
+        let message = match decode_message(value) {
+            Ok(message) => message,
             Err(error) => return self.undecodable(record, format!("value: {error}")),
         };
         let partition = own(&mut self.partitions, record.partition)?;
-        partition.link(&key, link, appended(record, value), &mut self.effects);
+        partition.message(&key, message, appended(record, value), &mut self.effects);
         self.check(record.partition)
     }
 
@@ -326,7 +326,7 @@ impl Stage for Enricher {
         if record.topic == &*self.canonical {
             self.event(record)?;
         } else if record.topic == self.links {
-            self.link(record)?;
+            self.message(record)?;
         } else {
             let topic = record.topic;
             return Err(Failure::Stop(anyhow::anyhow!(

@@ -1,4 +1,5 @@
 mod bounds;
+mod chains;
 
 use proptest::prelude::*;
 use schemas::{
@@ -266,7 +267,7 @@ fn a_chain_shares_its_root_and_each_order_says_so() {
         bench
             .partition
             .settle(|settled| {
-                sent.extend(settled.links);
+                sent.extend(settled.messages);
                 Ok::<_, CodecError>(())
             })
             .unwrap();
@@ -278,7 +279,7 @@ fn a_chain_shares_its_root_and_each_order_says_so() {
             };
             bench
                 .partition
-                .link(&to, link, appended, &mut bench.effects);
+                .message(&to, link, appended, &mut bench.effects);
         }
     }
     let state = bench

@@ -11,7 +11,7 @@ use schemas::{
 };
 
 use crate::{
-    codec::{CodecError, IDENTITY_KEY, encode_identity, encode_link},
+    codec::{CodecError, IDENTITY_KEY, encode_identity, encode_message},
     partition::{Settled, Snapshot},
 };
 
@@ -121,7 +121,7 @@ impl Outputs {
             key,
             snapshot,
             record,
-            links,
+            messages,
         } = settled;
         let (topic, encoder) = &self.orders;
         let snapshot = match snapshot {
@@ -133,8 +133,8 @@ impl Outputs {
             out.send(output(topic, Some(partition), key, value));
         }
         // Another order's partition is another one: murmur2 of its key, as in canonical.
-        for (successor, link) in links {
-            let (key, value) = (successor.to_string(), encode_link(&link)?);
+        for (other, message) in messages {
+            let (key, value) = (other.to_string(), encode_message(&message)?);
             out.send(output(&self.links, None, &key, Some(value)));
         }
         let value = record.map(<[u8]>::to_vec);

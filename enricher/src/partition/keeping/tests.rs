@@ -1,6 +1,12 @@
 use schemas::{DeliveryEvent, Kind, Reason, Status};
 
-use crate::{codec::CodecError, lineage::Link, outcome::Outcome, partition::Snapshot, sample::*};
+use crate::{
+    codec::CodecError,
+    lineage::{Link, Message},
+    outcome::Outcome,
+    partition::Snapshot,
+    sample::*,
+};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -145,7 +151,9 @@ fn a_forgotten_order_takes_no_part_in_a_chain() {
         bytes: 10,
     };
     let to = &mut bench.effects;
-    bench.partition.link(&key("A"), link, appended, to);
+    bench
+        .partition
+        .message(&key("A"), Message::Link(link), appended, to);
     assert!(written(&mut bench).is_empty());
 }
 

@@ -143,15 +143,18 @@ impl History {
             // Before everything else that is told of the newer one, so that nothing overtakes it.
             let begin = -60 - dice.ms(20);
             let replaces = replaces(newer, older, begin);
-            if self.has(&superseded(older, newer, 0)) {
+            if self.has(&superseded(older, newer, 0)) || self.has(&replaces) {
                 continue;
             }
-            if !dice.one_in(4) || self.shape == Shape::WithinTheHold {
+            // One of the two may never be told by an event.
+            let newer_is_told = self.shape == Shape::WithinTheHold || !dice.one_in(4);
+            if newer_is_told {
                 self.arrive(dice, replaces, false);
             }
-            // The older order is always told: it is the one that tells the path.
-            let superseded = superseded(older, newer, 90 + dice.ms(5));
-            self.arrive(dice, superseded, true);
+            if !newer_is_told || !dice.one_in(4) {
+                let superseded = superseded(older, newer, 90 + dice.ms(5));
+                self.arrive(dice, superseded, true);
+            }
         }
     }
 

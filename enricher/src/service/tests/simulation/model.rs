@@ -93,6 +93,37 @@ fn predecessors(events: &[&DeliveryEvent]) -> BTreeMap<OrderId, OrderId> {
         .collect()
 }
 
+/// Who continues an order: the earliest of those that its own events name; of the others' events where
+/// it has none about the same order.
+fn successors(events: &[&DeliveryEvent]) -> BTreeMap<OrderId, OrderId> {
+    type Said = BTreeMap<(OrderId, OrderId), (bool, Micros, EventId)>;
+    let mut said = Said::new();
+    for event in events {
+        let own = event.order_id.clone().unwrap();
+        let newer = event.replaced_by_order_id.clone();
+        let older = event.replaces_order_id.clone();
+        let by_itself = newer.map(|newer| ((own.clone(), newer), false));
+        let by_word = older.map(|older| ((older, own), true));
+        for (pair, by_word) in by_itself.into_iter().chain(by_word) {
+            let claim = (by_word, event.occurred_at, event.event_id);
+            let known = said.entry(pair).or_insert(claim);
+            *known = claim.min(*known);
+        }
+    }
+    let mut first: BTreeMap<OrderId, (Micros, EventId, OrderId)> = BTreeMap::new();
+    for ((older, newer), (_, at, id)) in said.into_iter().filter(|((a, b), _)| a != b) {
+        let claim = (at, id, newer);
+        let known = first.entry(older).or_insert_with(|| claim.clone());
+        if claim < *known {
+            *known = claim;
+        }
+    }
+    first
+        .into_iter()
+        .map(|(older, (_, _, newer))| (older, newer))
+        .collect()
+}
+
 /// Root and generation; a circle begins at its smallest member.
 fn root(up: &BTreeMap<OrderId, OrderId>, own: &OrderId) -> (OrderId, i32) {
     let mut path = vec![own.clone()];
@@ -133,11 +164,16 @@ pub(super) fn agrees(history: &History, world: &World) {
             .all(|aside| aside.reason == Reason::Duplicate)
     );
     let taken: Vec<&DeliveryEvent> = by_order.values().flatten().copied().collect();
-    let up = predecessors(&taken);
+    let (up, down) = (predecessors(&taken), successors(&taken));
     assert!(world.ordered.keys().eq(by_order.keys()), "orders");
     for (key, events) in &by_order {
         stream(history.shape, events, &world.ordered[key]);
-        order(&up, events, &world.ordered[key], &world.orders[key]);
+        order(
+            (&up, &down),
+            events,
+            &world.ordered[key],
+            &world.orders[key],
+        );
     }
 }
 
@@ -184,7 +220,7 @@ fn stream(shape: Shape, events: &[&DeliveryEvent], left: &[OrderedEvent]) {
 
 /// Whether the newest snapshot is what everything together says.
 fn order(
-    up: &BTreeMap<OrderId, OrderId>,
+    (up, down): (&BTreeMap<OrderId, OrderId>, &BTreeMap<OrderId, OrderId>),
     events: &[&DeliveryEvent],
     left: &[OrderedEvent],
     snapshots: &[Order],
@@ -219,6 +255,11 @@ fn order(
         up.get(&own),
         "predecessor of {own}"
     );
-    let linked = up.contains_key(&own) || newest.replaced_by_order_id.is_some();
+    assert_eq!(
+        newest.replaced_by_order_id.as_ref(),
+        down.get(&own),
+        "successor of {own}"
+    );
+    let linked = up.contains_key(&own) || down.contains_key(&own);
     assert_eq!(newest.chained, linked, "chained");
 }
