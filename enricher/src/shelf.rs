@@ -9,6 +9,8 @@ pub mod memory;
 
 use std::{fmt::Debug, sync::Arc};
 
+use rustc_hash::FxHashSet;
+
 use crate::codec::{CodecError, Glance, Record};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -78,6 +80,15 @@ pub trait Shelf: Debug + Send {
     /// [`Damaged`]; then nobody knows what it holds.
     fn apply(&mut self, batch: Batch) -> Result<(), Damaged>;
 
+    /// The same for very many records at once, while a shelf is being filled. Of what is named twice
+    /// the last holds.
+    ///
+    /// # Errors
+    /// [`Damaged`]; then nobody knows what it holds.
+    fn fill(&mut self, batch: Batch) -> Result<(), Damaged> {
+        self.apply(batch)
+    }
+
     /// Every order of which something waits.
     ///
     /// # Errors
@@ -128,20 +139,27 @@ pub fn full_hour_after(ms: i64) -> i64 {
 pub struct Loader<'a> {
     shelf: &'a mut dyn Shelf,
     retain_ms: i64,
+    /// Orders of which something waits, where the shelf can't know of others: only these must be
+    /// taken back.
+    waiting: Option<FxHashSet<Arc<str>>>,
     batch: Batch,
     bytes: usize,
     records: usize,
 }
 
-/// Records that go to the shelf together.
-const LOAD_RECORDS: usize = 4_096;
-const LOAD_BYTES: usize = 4 * 1024 * 1024;
+/// Records that are sorted and laid down together.
+const FILL_BYTES: usize = 32 * 1024 * 1024;
+const FILL_RECORDS: usize = 64 * 1024;
+/// Fewer than that go the way of a commit: a file of their own would not pay.
+const FEW_BYTES: usize = 1024 * 1024;
 
 impl<'a> Loader<'a> {
     pub fn new(shelf: &'a mut dyn Shelf, retain_ms: i64) -> Self {
+        let waiting = shelf.is_empty().then(FxHashSet::default);
         Self {
             shelf,
             retain_ms,
+            waiting,
             batch: Batch::default(),
             bytes: 0,
             records: 0,
@@ -163,15 +181,29 @@ impl<'a> Loader<'a> {
             }
             None => None,
         };
+        let must_say = match &mut self.waiting {
+            None => true,
+            Some(waiting) if waits.is_some() => {
+                waiting.insert(key.clone());
+                true
+            }
+            Some(waiting) => waiting.remove(&key),
+        };
+        if must_say {
+            self.batch.waiting.push((key.clone(), waits));
+        }
         self.bytes += value.map_or(0, <[u8]>::len);
         self.records += 1;
-        self.batch.waiting.push((key.clone(), waits));
         self.batch.records.push((key, value.map(<[u8]>::to_vec)));
-        if self.batch.records.len() >= LOAD_RECORDS || self.bytes >= LOAD_BYTES {
-            self.bytes = 0;
-            self.shelf.apply(std::mem::take(&mut self.batch))?;
+        if self.batch.records.len() >= FILL_RECORDS || self.bytes >= FILL_BYTES {
+            self.lay_down()?;
         }
         Ok(())
+    }
+
+    fn lay_down(&mut self) -> Result<(), Damaged> {
+        self.bytes = 0;
+        self.shelf.fill(std::mem::take(&mut self.batch))
     }
 
     /// Call once after the last record. Returns how many there were.
@@ -179,6 +211,9 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// The shelf's.
     pub fn finish(mut self, position: Option<Position>) -> Result<usize, Damaged> {
+        if self.bytes >= FEW_BYTES {
+            self.lay_down()?;
+        }
         self.batch.position = position;
         self.shelf.apply(self.batch)?;
         Ok(self.records)

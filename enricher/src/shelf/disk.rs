@@ -145,6 +145,25 @@ fn turn_key(at_ms: i64, key: &str) -> Vec<u8> {
     bytes
 }
 
+/// All that a batch writes, by key; of each key only the last.
+fn sorted(batch: Batch) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let records = batch.records.into_iter();
+    let waiting = batch.waiting.into_iter();
+    let expiries = batch.expiries.into_iter();
+    let records = records.map(|(key, value)| (key_of(RECORD, &key), value));
+    let waiting = waiting.map(|(key, waits)| (key_of(WAITING, &key), waits.map(encode_waits)));
+    let expiries = expiries.map(|turn| match turn {
+        Turn::Add(at, key) => (turn_key(at, &key), Some(Vec::new())),
+        Turn::Remove(at, key) => (turn_key(at, &key), None),
+    });
+    let mut all: Vec<_> = records.chain(waiting).chain(expiries).collect();
+    // A stable sort of what is turned round: the last of a key comes first, and the others go.
+    all.reverse();
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all.dedup_by(|(later, _), (first, _)| later == first);
+    all
+}
+
 fn text(bytes: &[u8]) -> Result<Arc<str>, Damaged> {
     let text = std::str::from_utf8(bytes).map_err(|_| Damaged::Form("a key is not text"))?;
     Ok(Arc::from(text))
@@ -249,6 +268,27 @@ impl Shelf for DiskShelf {
         write.commit()?;
         self.position = batch.position.or(self.position);
         Ok(())
+    }
+
+    /// Sorted and laid down as files, past the journal and what lies in memory. A crash before the
+    /// position is written leaves a shelf without one, or one that is read over again from its old one.
+    fn fill(&mut self, batch: Batch) -> Result<(), Damaged> {
+        let position = batch.position;
+        let mut ingestion = self.keyspace()?.start_ingestion()?;
+        for (key, value) in sorted(batch) {
+            match value {
+                Some(value) => ingestion.write(key, value)?,
+                None => ingestion.write_tombstone(key)?,
+            }
+        }
+        ingestion.finish()?;
+        let Some(position) = position else {
+            return Ok(());
+        };
+        self.apply(Batch {
+            position: Some(position),
+            ..Batch::default()
+        })
     }
 
     fn waiting(&self) -> Result<Vec<(Arc<str>, Waits)>, Damaged> {

@@ -60,7 +60,28 @@ fn check(shelf: &mut dyn Shelf) {
     assert!(shelf.get(&a).unwrap().is_none());
     assert_eq!(shelf.waiting().unwrap().len(), 1);
     let turns = shelf.expiries(None, 9).unwrap();
-    assert_eq!(turns, [(-hour, b.clone()), (hour, b), (hour, c.clone())]);
+    assert_eq!(
+        turns,
+        [(-hour, b.clone()), (hour, b.clone()), (hour, c.clone())]
+    );
+    let batch = Batch {
+        records: vec![
+            (c.clone(), None),
+            (b.clone(), Some(record("A"))),
+            (a.clone(), Some(record("A"))),
+            (b.clone(), None),
+            (c.clone(), Some(record("C"))),
+        ],
+        waiting: vec![(b.clone(), Some(waits)), (b.clone(), None)],
+        expiries: vec![Turn::Remove(-hour, b.clone()), Turn::Add(hour, a.clone())],
+        position: Some(POSITION),
+    };
+    shelf.fill(batch).unwrap();
+    let found = [&a, &b, &c].map(|key| shelf.get(key).unwrap().is_some());
+    assert_eq!(found, [true, false, true]);
+    assert_eq!(shelf.waiting().unwrap(), [(c.clone(), waits)]);
+    let turns = shelf.expiries(None, 9).unwrap();
+    assert_eq!(turns, all);
     shelf.wipe().unwrap();
     assert!(shelf.get(&c).unwrap().is_none() && shelf.position().is_none());
 }
@@ -95,6 +116,54 @@ fn a_shelf_on_disk_is_there_again_with_its_position() {
     settled.unwrap();
     bench.partition.committed(None);
     assert_eq!(bench.partition.store().waiting().in_all(), 0);
+}
+
+/// More than goes the way of a commit.
+fn fill_much(shelf: &mut dyn Shelf) {
+    let mut loader = Loader::new(shelf, 60_000);
+    let (waits, rests) = (record("A"), {
+        let mut bench = Bench::default();
+        bench.append(of_order("A", status("ASSIGNING_DRIVER", "", 0)), 0);
+        bench.commit();
+        let key = key("A").to_string();
+        bench
+            .partition
+            .store_mut()
+            .record(&key)
+            .unwrap()
+            .encode()
+            .unwrap()
+    });
+    for n in 0..10_000 {
+        let key = key(&format!("{n}")).to_string();
+        loader.take(&key, Some(&waits)).unwrap();
+        if n != 7 {
+            loader.take(&key, Some(&rests)).unwrap();
+        }
+    }
+    loader.finish(Some(POSITION)).unwrap();
+}
+
+#[test]
+fn a_shelf_that_is_filled_with_much_holds_the_last_of_each_and_is_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0");
+    let mut shelf = DiskShelf::open(path.clone()).unwrap();
+    fill_much(&mut shelf);
+    let waiting = shelf.waiting().unwrap();
+    assert_eq!(waiting.len(), 1);
+    drop(shelf);
+    let shelf = DiskShelf::open(path).unwrap();
+    assert_eq!(shelf.position(), Some(POSITION));
+    assert_eq!(shelf.waiting().unwrap(), waiting);
+    for n in [0, 7, 9_999] {
+        let found = shelf.get(&key(&format!("{n}")).to_string()).unwrap();
+        let Some(crate::codec::Record::Order(state)) = found else {
+            panic!("order {n} is not there");
+        };
+        assert_eq!(state.window().waits().is_some(), n == 7);
+    }
+    assert_eq!(shelf.expiries(None, 20_000).unwrap().len(), 10_000);
 }
 
 fn damage(folder: &Path, harm: &dyn Fn(&Path)) {
