@@ -13,6 +13,8 @@
 
 #[path = "life/orders.rs"]
 mod orders;
+#[path = "life/process.rs"]
+mod process;
 
 use std::{path::Path, time::Instant};
 
@@ -31,27 +33,12 @@ const COMMIT_EVERY: usize = 2_000;
 const RETAIN_MS: i64 = 384 * 3_600_000;
 const START_MS: i64 = 1_650_549_600_000;
 
-/// Memory that the process has of its own, in MiB: files in the page cache do not count.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("RssAnon"))
-        .unwrap();
-    let kib = line.split_whitespace().nth(1).unwrap();
-    kib.parse::<u64>().unwrap() / 1024
+fn cpu_ms() -> u64 {
+    process::cpu_ms(std::process::id())
 }
 
-fn cpu_ms() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    // in hundredths of a second, own and the system's
-    10 * (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
+fn memory() -> u64 {
+    process::memory_mib(std::process::id())
 }
 
 fn step(partition: &mut Partition, order: usize, step: usize, to: &mut Effects) {

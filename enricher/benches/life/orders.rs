@@ -1,13 +1,13 @@
 //! Events and a core for the benches.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use enricher::{
     partition::{Partition, Rules},
     reorder::Holds,
     store::Store,
 };
-use schemas::{DeliveryEvent, EventId, mapping::Mapping};
+use schemas::{DeliveryEvent, EventId, Micros, OrderId, mapping::Mapping};
 
 /// Canonical word, carrier's word, the one before: the life of an order.
 pub(crate) const STATUSES: [(&str, &str, &str); 4] = [
@@ -17,13 +17,31 @@ pub(crate) const STATUSES: [(&str, &str, &str); 4] = [
     ("DELIVERED", "COMPLETED", "PICKED_UP"),
 ];
 
-/// One step in the life of an order.
+pub(crate) const START_MICROS: i64 = 1_650_549_600_000_000;
+
+/// One step in the life of an order, a minute behind the one before.
 pub(crate) fn event(order: usize, step: usize) -> DeliveryEvent {
+    let at = START_MICROS + i64::try_from(step).unwrap() * 60_000_000;
+    event_at(order, step, Micros(at))
+}
+
+/// The same at another time.
+pub(crate) fn event_at(order: usize, step: usize, at: Micros) -> DeliveryEvent {
+    static EVENTS: LazyLock<[DeliveryEvent; 4]> = LazyLock::new(|| [0, 1, 2, 3].map(template));
+    let order_id = OrderId::new(format!("1471722666{order:09}")).unwrap();
+    DeliveryEvent {
+        event_id: EventId::of([order.to_be_bytes().as_slice(), &step.to_be_bytes()]),
+        order_id: Some(order_id),
+        occurred_at: at,
+        received_at: Micros(at.0 + 1_000_000),
+        ..EVENTS[step].clone()
+    }
+}
+
+fn template(step: usize) -> DeliveryEvent {
     let (status, word, previous) = STATUSES[step];
-    let at = 1_650_549_600_000_000_i64 + i64::try_from(step).unwrap() * 60_000_000;
-    let id = EventId::of([order.to_be_bytes().as_slice(), &step.to_be_bytes()]);
     serde_json::from_value(serde_json::json!({
-        "event_id": id.to_string(),
+        "event_id": EventId::of([b"template".as_slice()]).to_string(),
         "receipt_id": "0180a5d3-7b1c-7000-8000-000000000001",
         "part": 1,
         "parts": 1,
@@ -31,17 +49,16 @@ pub(crate) fn event(order: usize, step: usize) -> DeliveryEvent {
         "tenant_id": "acme",
         "provider": "lalamove",
         "endpoint_id": "acme-lalamove-hk",
-        "order_id": format!("1471722666{order:09}"),
         "kind": "ORDER_STATUS_CHANGED",
         "status": status,
         "provider_event_type": "ORDER_STATUS_CHANGED",
         "provider_event_id": "9F8CFF06-27D1-F6E8-49CA-8A54E4317EDD",
         "provider_status": word,
         "provider_previous_status": previous,
-        "occurred_at": at,
+        "occurred_at": START_MICROS,
         "occurred_at_source": "PROVIDER_CLOCK",
-        "received_at": at + 1_000_000,
-        "created_at": 1_650_549_600_000_000_i64,
+        "received_at": START_MICROS,
+        "created_at": START_MICROS,
         "driver": {"id": "80557"},
         "share_link": "https://share.example.com/?HK100220421225917&lang=zh_HK&sign=0123456789abcdef",
         "market": "HK_HKG",
