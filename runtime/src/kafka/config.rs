@@ -103,9 +103,9 @@ pub fn assigned_consumer_config(settings: &KafkaSettings, group: &str) -> Client
         // After a pause or a full queue, fetching resumes at once instead of after a second.
         .set("fetch.queue.backoff.ms", "20")
         .set("fetch.message.max.bytes", "2097152")
-        // Bounds what waits in memory between broker and stage.
+        // Bounds what waits in memory between broker and stage, of each partition.
         .set("queued.min.messages", "20000")
-        .set("queued.max.messages.kbytes", "16384");
+        .set("queued.max.messages.kbytes", "4096");
     config
 }
 

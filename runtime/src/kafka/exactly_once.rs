@@ -56,17 +56,26 @@ pub struct Output {
 #[derive(Debug, Default)]
 pub struct Outgoing {
     pending: Vec<Output>,
+    /// Of their values.
+    bytes: usize,
 }
 
 impl Outgoing {
     /// Adds a record to the transaction.
     pub fn send(&mut self, output: Output) {
+        self.bytes += output.value.as_ref().map_or(0, Vec::len);
         self.pending.push(output);
     }
 
     /// What was added and not yet taken; for tests of stages.
     pub fn take(&mut self) -> Vec<Output> {
+        self.bytes = 0;
         std::mem::take(&mut self.pending)
+    }
+
+    fn clear(&mut self) {
+        self.bytes = 0;
+        self.pending.clear();
     }
 }
 

@@ -34,6 +34,9 @@ const ASK: Duration = Duration::from_secs(10);
 /// How often trouble of the consumer is logged, at most.
 const WARN_EVERY: Duration = Duration::from_secs(5);
 
+/// Records of the primary topic between two looks at the companions, while those have nothing.
+const COMPANIONS_EVERY: u32 = 64;
+
 /// How often the ends of a partition are asked for, at most.
 const ENDS_EVERY: Duration = Duration::from_millis(50);
 
@@ -42,6 +45,8 @@ pub(crate) struct KafkaLog {
     companions: Vec<Arc<str>>,
     member: Member,
     companion: Option<BaseConsumer>,
+    /// Records of the primary topic since the companions were looked at.
+    since_companions: u32,
     /// Sees the high watermark where the member sees the last stable offset.
     uncommitted: Option<BaseConsumer>,
     producer: Transactions,
@@ -78,6 +83,7 @@ impl KafkaLog {
             producer: Transactions::connect(&options.kafka, &id)?,
             member: Member::join(options)?,
             companion,
+            since_companions: COMPANIONS_EVERY,
             uncommitted,
             committed: Positions::new(),
             caught_up: CaughtUp::default(),
@@ -201,7 +207,9 @@ impl Log for KafkaLog {
         wait: Duration,
         on_record: &mut dyn FnMut(&Incoming<'_>),
     ) -> Result<Polled, LogError> {
-        if let Some(companion) = &self.companion {
+        if let Some(companion) = &self.companion
+            && self.since_companions >= COMPANIONS_EVERY
+        {
             match companion.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     hand_over(&message, on_record);
@@ -210,16 +218,21 @@ impl Log for KafkaLog {
                 Some(Err(error)) => {
                     consumed(&error, &self.warned)?;
                 }
-                None => {}
+                None => self.since_companions = 0,
             }
         }
+        self.since_companions += 1;
         let polled = match self.member.consumer.poll(wait) {
             Some(Ok(message)) => {
                 hand_over(&message, on_record);
                 Ok(Polled::Record)
             }
             Some(Err(error)) => consumed(&error, &self.warned),
-            None => Ok(Polled::Idle),
+            None => {
+                // Before the next wait the companions are asked.
+                self.since_companions = COMPANIONS_EVERY;
+                Ok(Polled::Idle)
+            }
         };
         match &polled {
             Ok(Polled::Idle) => self.caught_up.drained(),

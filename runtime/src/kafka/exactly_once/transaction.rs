@@ -6,7 +6,7 @@ use super::{Failure, LogError, Positions};
 
 /// A transaction closes at the first of these.
 const RECORDS_MAX: usize = 10_000;
-const BYTES_MAX: usize = 8 * 1024 * 1024;
+const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// With more input at hand: worth a longer transaction.
 const OPEN_WITH_LAG: Duration = Duration::from_millis(200);
 /// Input went idle: what came together leaves together.

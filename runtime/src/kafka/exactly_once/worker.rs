@@ -35,6 +35,12 @@ pub struct Options {
 }
 
 const IDLE_POLL: Duration = Duration::from_millis(50);
+/// Records that are taken between two looks at the clock, which cost as much as a small record.
+const RUN_MAX: usize = 64;
+/// Outputs go to the producer so many at a time: each partition's share is then a batch worth
+/// compressing and a request, where the lingering of a few would be many.
+const SEND_MIN: usize = 4_096;
+const SEND_BYTES_MIN: usize = 2 * 1024 * 1024;
 /// How often deadlines of partitions are looked at.
 const TIME_STEP: Duration = Duration::from_millis(20);
 
@@ -128,7 +134,13 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                 Duration::ZERO
             }
         });
-        match self.poll(wait)? {
+        let mut polled = self.poll(wait)?;
+        let mut taken = 1;
+        while polled == Polled::Record && taken < RUN_MAX {
+            polled = self.poll(Duration::ZERO)?;
+            taken += 1;
+        }
+        match polled {
             Polled::Record | Polled::Event => {}
             Polled::Idle => {
                 if let Some(open) = &mut self.open {
@@ -166,7 +178,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             outcome = stage.record(record, out);
         })?;
         outcome?;
-        self.flush()?;
+        if self.out.pending.len() >= SEND_MIN || self.out.bytes >= SEND_BYTES_MIN {
+            self.flush()?;
+        }
         Ok(polled)
     }
 
@@ -180,8 +194,8 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             self.log.begin()?;
             open.begun = true;
         }
+        open.bytes += std::mem::take(&mut self.out.bytes);
         for output in self.out.pending.drain(..) {
-            open.bytes += output.value.as_ref().map_or(0, Vec::len);
             self.log.send(&output)?;
         }
         Ok(())
@@ -207,7 +221,6 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                     open.positions.entry(place).or_insert(offset);
                 }
                 self.stage.advance(partition, reached_ms, &mut self.out)?;
-                self.flush()?;
             }
         }
         Ok(())
@@ -286,7 +299,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
 
     /// Ends the open transaction without effect.
     fn abort(&mut self) -> Result<(), Trouble> {
-        self.out.pending.clear();
+        self.out.clear();
         self.stage.discarded();
         if let Some(open) = self.open.take()
             && open.begun
@@ -326,7 +339,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
 
     /// A new producer decides what was open; then positions and state come from the log again.
     fn renew(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        self.out.pending.clear();
+        self.out.clear();
         self.open = None;
         self.stage.discarded();
         while !shutdown.is_requested() {

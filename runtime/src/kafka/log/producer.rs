@@ -20,12 +20,16 @@ use rdkafka::{
 };
 
 use crate::{
+    clock::{Clock, SystemClock},
     kafka::{
         config::{MESSAGE_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactional_config},
         exactly_once::{LogError, Output},
     },
     settings::KafkaSettings,
 };
+
+/// How long a record waits for room in the producer's queue.
+const QUEUE_FULL_MAX: Duration = Duration::from_millis(MESSAGE_TIMEOUT_MS as u64);
 
 #[derive(Debug, Default)]
 struct Deliveries {
@@ -71,6 +75,8 @@ pub(super) struct Transactions {
     producer: Option<BaseProducer<Context>>,
     deliveries: Arc<Deliveries>,
     watched: Option<Arc<str>>,
+    /// When the transaction began: the time of its records, where a topic keeps that of their making.
+    began_ms: i64,
     watchdog: Watchdog,
 }
 
@@ -82,6 +88,7 @@ impl Transactions {
             producer: None,
             deliveries: Arc::default(),
             watched: None,
+            began_ms: 0,
             watchdog: Watchdog::start()?,
         })
     }
@@ -131,6 +138,7 @@ impl Transactions {
         if self.producer.is_none() {
             self.renew()?;
         }
+        self.began_ms = SystemClock.now_ms();
         self.deliveries.failed.store(0, Ordering::Release);
         let written = self.deliveries.written.lock();
         written.unwrap_or_else(PoisonError::into_inner).clear();
@@ -143,6 +151,8 @@ impl Transactions {
         let producer = self.producer()?;
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(&output.topic).key(output.key.as_slice());
+        // Without it the client would look at the clock for each record.
+        record = record.timestamp(self.began_ms);
         if let Some(value) = &output.value {
             record = record.payload(value);
         }
@@ -161,18 +171,19 @@ impl Transactions {
                 },
             ));
         }
-        let until = Instant::now() + Duration::from_millis(u64::from(MESSAGE_TIMEOUT_MS));
+        let mut full_since = None;
         loop {
-            match producer.send(record) {
+            let (error, back) = match producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if Instant::now() < until =>
-                {
-                    producer.poll(Duration::from_millis(5));
-                    record = back;
-                }
-                Err((error, _)) => return Err(class("send", &error)),
+                Err(refused) => refused,
+            };
+            let is_full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            let since = *full_since.get_or_insert_with(Instant::now);
+            if error != is_full || since.elapsed() > QUEUE_FULL_MAX {
+                return Err(class("send", &error));
             }
+            producer.poll(Duration::from_millis(5));
+            record = back;
         }
     }
 
