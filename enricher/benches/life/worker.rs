@@ -166,9 +166,7 @@ pub(crate) fn start(work: &Work<'_>) -> Done {
 
 /// The other side of [`start`].
 pub(crate) fn run(words: &[String]) {
-    let [what, prefix, brokers, events, folder] = words else {
-        panic!("words of a worker: {words:?}");
-    };
+    let [what, prefix, brokers, events, folder] = <&[String; 5]>::try_from(words).unwrap();
     let kafka = settings(brokers.clone());
     let folder = Path::new(folder);
     let (events, own) = (events.parse().unwrap(), format!("{prefix}{what}"));

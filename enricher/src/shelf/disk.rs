@@ -25,7 +25,7 @@ const POSITION: &[u8] = b"p";
 const FORM: u8 = 1;
 
 /// Blocks that are read again stay in memory up to this, for each partition.
-const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 /// Newest writes, for each partition.
 const MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
 const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
