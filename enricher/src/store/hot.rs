@@ -7,8 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::codec::Record;
 
-/// Records of one generation: with some kilobytes each and a dozen partitions about 100 MB.
-const MOST: usize = 2_048;
+/// Records of one generation: with five kilobytes each, two generations and a dozen partitions about
+/// 120 MB.
+const MOST: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub struct Hot {
