@@ -53,10 +53,10 @@ impl BlobStore {
 /// The bytes that were received: the record's own, or those that its `body-ref` names.
 pub(crate) fn body<'a>(
     store: Option<&BlobStore>,
-    headers: &RawHeaders,
+    headers: &RawHeaders<&str>,
     value: &'a [u8],
 ) -> Result<Cow<'a, [u8]>, NoBody> {
-    let Some(path) = &headers.body_ref else {
+    let Some(path) = headers.body_ref else {
         return Ok(Cow::Borrowed(value));
     };
     let never = |reason, detail: &str| {
@@ -135,7 +135,12 @@ mod tests {
         let sha256 = hex::encode(Sha256::digest(BODY));
         let path = blobs::path(blobs::Kind::Body, "acme", &sha256);
         let get = |sha256: &str, path: &str| {
-            body(Some(&store), &headers(sha256, Some(path)), b"").map(Cow::into_owned)
+            body(
+                Some(&store),
+                &headers(sha256, Some(path)).as_borrowed(),
+                b"",
+            )
+            .map(Cow::into_owned)
         };
         let refused = |found: Result<Vec<u8>, NoBody>, word: &str| match found {
             Err(NoBody::Never(why)) => {
@@ -172,7 +177,11 @@ mod tests {
 
     #[test]
     fn without_a_store_a_body_elsewhere_waits_for_a_replay() {
-        let found = body(None, &headers("", Some("bodies/acme/00")), b"");
+        let found = body(
+            None,
+            &headers("", Some("bodies/acme/00")).as_borrowed(),
+            b"",
+        );
         let Err(NoBody::Never(why)) = found else {
             panic!("{found:?}")
         };

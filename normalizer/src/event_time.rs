@@ -161,21 +161,28 @@ impl ClockOffset {
     }
 }
 
-/// The instant at which a clock of the zone showed what `reading` shows in UTC.
-pub(crate) fn on_clock_of(zone: &TimeZone, reading: Micros) -> Option<Micros> {
-    let shown = Timestamp::from_microsecond(reading.0).ok()?;
-    let shown = TimeZone::UTC.to_datetime(shown);
-    let instant = zone.to_ambiguous_timestamp(shown).compatible().ok()?;
-    Some(Micros(instant.as_microsecond()))
+/// An endpoint's zone.
+#[derive(Clone, Debug)]
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    /// The instant at which a clock of the zone showed what `reading` shows in UTC.
+    pub(crate) fn instant(&self, reading: Micros) -> Option<Micros> {
+        let shown = Timestamp::from_microsecond(reading.0).ok()?;
+        let shown = TimeZone::UTC.to_datetime(shown);
+        let instant = self.0.to_ambiguous_timestamp(shown).compatible().ok()?;
+        Some(Micros(instant.as_microsecond()))
+    }
 }
 
 /// The endpoint's zone; UTC where it names none, or one that nobody knows.
-pub(crate) fn zone(name: Option<&str>) -> TimeZone {
+pub(crate) fn zone(name: Option<&str>) -> Zone {
+    name.map_or(Zone(TimeZone::UTC), |name| Zone(named(name)))
+}
+
+fn named(name: &str) -> TimeZone {
     /// Reading a zone's rules takes as long as a whole webhook.
     static READ: RwLock<BTreeMap<String, TimeZone>> = RwLock::new(BTreeMap::new());
-    let Some(name) = name else {
-        return TimeZone::UTC;
-    };
     if let Some(zone) = READ.read().ok().and_then(|zones| zones.get(name).cloned()) {
         return zone;
     }
@@ -306,7 +313,7 @@ mod tests {
     fn a_reading_is_of_the_endpoints_zone_and_of_utc_without_one() {
         let reading = at("2022-12-08T15:45:18Z");
         let check = |name: Option<&str>, expected: &str| {
-            let found = on_clock_of(&zone(name), reading);
+            let found = zone(name).instant(reading);
             assert_eq!(found, Some(at(expected)), "{name:?}");
         };
         check(None, "2022-12-08T15:45:18Z");

@@ -6,21 +6,21 @@
 
 mod reader;
 
-use std::borrow::Cow;
-
 use schemas::{Reason, set_aside::Why};
 use serde_json::{error::Category, value::RawValue};
+
+use crate::arena::Arena;
 
 pub(crate) use self::reader::{Fault, Reader, What};
 
 /// A leaf.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scalar<'a> {
     /// Not there, or `null`.
     #[default]
     Absent,
     /// A string's content.
-    Text(Cow<'a, str>),
+    Text(&'a str),
     /// A number as written.
     Number(&'a str),
     /// `true` or `false`.
@@ -29,9 +29,9 @@ pub(crate) enum Scalar<'a> {
     Other(&'a str),
 }
 
-impl Scalar<'_> {
+impl<'a> Scalar<'a> {
     /// Missing, `null` or the empty string, which carriers write for "none".
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         match self {
             Self::Absent => true,
             Self::Text(text) => text.is_empty(),
@@ -40,7 +40,7 @@ impl Scalar<'_> {
     }
 
     /// The content of a string or the text of a number, unless it is empty.
-    pub(crate) fn word(&self) -> Option<&str> {
+    pub(crate) const fn word(&self) -> Option<&'a str> {
         match self {
             Self::Text(text) if !text.is_empty() => Some(text),
             Self::Number(text) => Some(text),
@@ -49,16 +49,11 @@ impl Scalar<'_> {
     }
 
     /// As [`Scalar::word`], with `true` and `false`.
-    pub(crate) fn any_word(&self) -> Option<&str> {
+    pub(crate) const fn any_word(&self) -> Option<&'a str> {
         match self {
             Self::Bool(text) => Some(text),
             Self::Absent | Self::Text(_) | Self::Number(_) | Self::Other(_) => self.word(),
         }
-    }
-
-    /// As [`Scalar::word`], owned.
-    pub(crate) fn owned(&self) -> Option<String> {
-        self.word().map(str::to_owned)
     }
 }
 
@@ -112,13 +107,13 @@ impl<T, const MAX: usize> Default for List<T, MAX> {
 /// An object whose names are the carrier's: a price's parts, free metadata. Those over `MAX` are
 /// left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pairs<'a, const MAX: usize>(pub(crate) Vec<(Cow<'a, str>, Scalar<'a>)>);
+pub(crate) struct Pairs<'a, const MAX: usize>(pub(crate) Vec<(&'a str, Scalar<'a>)>);
 
 impl<'a, const MAX: usize> Pairs<'a, MAX> {
     pub(crate) fn get(&self, name: &str) -> Option<&Scalar<'a>> {
         self.0
             .iter()
-            .find(|(key, _)| key == name)
+            .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     }
 }
@@ -153,7 +148,7 @@ macro_rules! input {
                 reader: &mut $crate::json::Reader<$a>,
             ) -> Result<(), $crate::json::Fault> {
                 $(let mut $field = false;)+
-                reader.object(|reader, name, end| match &*name {
+                reader.object(|reader, name, end| match name {
                     $($key => {
                         if std::mem::replace(&mut $field, true) {
                             let twice = $crate::json::What::Twice($key);
@@ -230,8 +225,8 @@ impl<'a, const MAX: usize> Value<'a> for Pairs<'a, MAX> {
 }
 
 /// Reads a body into a carrier's input type.
-pub(crate) fn read<'a, T: Fields<'a>>(body: &'a str) -> Result<T, Why> {
-    let mut reader = Reader::new(body);
+pub(crate) fn read<'a, T: Fields<'a>>(arena: &'a Arena, body: &'a str) -> Result<T, Why> {
+    let mut reader = Reader::new(body, arena);
     let mut whole = Object::<T>::Absent;
     whole
         .fill(&mut reader)

@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod normalize;
 pub mod privacy;
 
+mod arena;
 mod event_time;
 mod json;
 mod providers;
@@ -33,9 +34,10 @@ use runtime::{
 use schemas::{mapping::Mapping, topics::Topic};
 
 pub use self::{
+    arena::Arena,
     blobs::BlobStore,
     metrics::Metrics,
-    normalize::{Blob, Normalized, Rules, normalize},
+    normalize::{Blob, Normalized, Rules, drafts, normalize},
     privacy::Privacy,
     schema_ids::SchemaIds,
     service::Normalizer,

@@ -1,14 +1,20 @@
 //! Raw webhook in, delivery events out, or why there are none. Pure: no clock, no network, nothing
 //! drawn, so that the same record gives the same events in every run.
 
-use std::collections::BTreeMap;
-
 use schemas::{
-    DeliveryEvent, EventId, Kind, OrderId, Reason, Verdict, mapping::Mapping,
-    raw_webhook::RawHeaders, set_aside::Why,
+    DeliveryEvent, EventId, Kind, OrderId, Reason, Verdict,
+    delivery_event::{Attributes, Draft},
+    mapping::Mapping,
+    raw_webhook::RawHeaders,
+    set_aside::Why,
 };
 
-use crate::{event_time::Occurred, privacy::Privacy, providers};
+use crate::{
+    arena::Arena,
+    event_time::Occurred,
+    privacy::{Privacy, TenantPrivacy},
+    providers,
+};
 
 /// What the operator decided about all webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +29,9 @@ pub struct Rules<'a> {
 
 /// What a webhook gives.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Normalized {
+pub struct Normalized<E = DeliveryEvent> {
     /// At least one.
-    pub events: Vec<DeliveryEvent>,
+    pub events: Vec<E>,
     /// What the events refer to; whoever writes the events stores it first.
     pub blobs: Vec<Blob>,
 }
@@ -39,8 +45,8 @@ pub struct Blob {
     pub bytes: Vec<u8>,
 }
 
-impl From<Vec<DeliveryEvent>> for Normalized {
-    fn from(events: Vec<DeliveryEvent>) -> Self {
+impl<E> From<Vec<E>> for Normalized<E> {
+    fn from(events: Vec<E>) -> Self {
         Self {
             events,
             blobs: Vec::new(),
@@ -51,21 +57,22 @@ impl From<Vec<DeliveryEvent>> for Normalized {
 /// One webhook on its way through a carrier's file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Webhook<'a> {
-    pub(crate) headers: &'a RawHeaders,
+    pub(crate) arena: &'a Arena,
+    pub(crate) headers: &'a RawHeaders<&'a str>,
     pub(crate) body: &'a str,
     pub(crate) rules: Rules<'a>,
 }
 
 /// What every event needs from its carrier.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Essentials<'a> {
+pub(crate) struct Essentials<'k, 'a> {
     /// Absent for what concerns an account.
-    pub(crate) order_id: Option<&'a OrderId>,
+    pub(crate) order_id: Option<OrderId<&'a str>>,
     pub(crate) unit: &'a str,
     pub(crate) kind: Kind,
     pub(crate) event_type: &'a str,
     /// What tells this event from every other of its order: the carrier's own id, or a hash.
-    pub(crate) dedup_key: &'a [&'a str],
+    pub(crate) dedup_key: &'k [&'a str],
     pub(crate) occurred: Occurred,
 }
 
@@ -75,6 +82,22 @@ pub(crate) struct Essentials<'a> {
 /// # Errors
 /// [`Why`] names the field or header that stood in the way, never its value.
 pub fn normalize(headers: &RawHeaders, body: &[u8], rules: Rules<'_>) -> Result<Normalized, Why> {
+    let (arena, headers) = (Arena::default(), headers.as_borrowed());
+    let Normalized { events, blobs } = drafts(&arena, &headers, body, rules)?;
+    let events = events.iter().map(Draft::owned).collect();
+    Ok(Normalized { events, blobs })
+}
+
+/// As [`normalize`], for who writes the events at once: their texts lie in headers, body and arena.
+///
+/// # Errors
+/// As [`normalize`].
+pub fn drafts<'a>(
+    arena: &'a Arena,
+    headers: &'a RawHeaders<&'a str>,
+    body: &'a [u8],
+    rules: Rules<'a>,
+) -> Result<Normalized<Draft<'a>>, Why> {
     match headers.verdict {
         Verdict::Verified | Verdict::Unverified => {}
         Verdict::Failed => {
@@ -94,7 +117,8 @@ pub fn normalize(headers: &RawHeaders, body: &[u8], rules: Rules<'_>) -> Result<
             &format!("the body is not UTF-8 (byte {place})"),
         )
     })?;
-    let mut normalized = providers::events(&Webhook {
+    let mut normalized = providers::events(Webhook {
+        arena,
         headers,
         body,
         rules,
@@ -114,25 +138,25 @@ fn why(reason: Reason, detail: &str) -> Why {
     }
 }
 
-impl Webhook<'_> {
+impl<'a> Webhook<'a> {
     /// An event with what the headers and the essentials say, and nothing else yet.
-    pub(crate) fn event(&self, essentials: Essentials<'_>) -> DeliveryEvent {
+    pub(crate) fn event(&self, essentials: Essentials<'_, 'a>) -> Draft<'a> {
         let headers = self.headers;
-        DeliveryEvent {
-            event_id: self.event_id(essentials),
+        Draft {
+            event_id: self.event_id(&essentials),
             receipt_id: headers.receipt_id,
             part: 1,
             parts: 1,
-            unit: essentials.unit.to_owned(),
-            tenant_id: headers.tenant.clone(),
+            unit: essentials.unit,
+            tenant_id: headers.tenant,
             provider: headers.provider,
-            endpoint_id: headers.endpoint.clone(),
-            order_id: essentials.order_id.cloned(),
+            endpoint_id: headers.endpoint,
+            order_id: essentials.order_id,
             parent_id: None,
             kind: essentials.kind,
             status: None,
             fulfilment: None,
-            provider_event_type: essentials.event_type.to_owned(),
+            provider_event_type: essentials.event_type,
             provider_event_id: None,
             provider_status: None,
             provider_previous_status: None,
@@ -164,22 +188,18 @@ impl Webhook<'_> {
             external_order_id: None,
             market: None,
             store_id: None,
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
             verdict: headers.verdict,
             assurance: headers.assurance,
-            mapping_version: self.rules.mapping.version().to_owned(),
-            replay_id: headers.replay_id.clone(),
+            mapping_version: self.rules.mapping.version(),
+            replay_id: headers.replay_id,
         }
     }
 
-    fn event_id(&self, essentials: Essentials<'_>) -> EventId {
-        let account;
-        let subject = match essentials.order_id {
+    fn event_id(&self, essentials: &Essentials<'_, '_>) -> EventId {
+        let subject = match &essentials.order_id {
             Some(order) => order.as_str(),
-            None => {
-                account = format!("@{}", self.headers.endpoint);
-                &account
-            }
+            None => self.arena.concat(&["@", self.headers.endpoint.as_str()]),
         };
         let fields = [
             self.headers.tenant.as_str(),
@@ -190,5 +210,11 @@ impl Webhook<'_> {
             .into_iter()
             .chain(essentials.dedup_key.iter().copied());
         EventId::of(fields.chain([essentials.unit]).map(str::as_bytes))
+    }
+
+    /// What the tenant wants done with personal texts.
+    pub(crate) const fn privacy(&self) -> TenantPrivacy<'a> {
+        let headers = self.headers;
+        TenantPrivacy::new(self.rules.privacy, headers.tenant, headers.pii, self.arena)
     }
 }

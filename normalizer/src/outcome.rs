@@ -1,6 +1,8 @@
 //! Everything that can happen to a raw record here, and what follows from it.
 
-use schemas::{DeliveryEvent, Reason, avro::AvroError, raw_webhook::InvalidHeader, set_aside::Why};
+use schemas::{
+    Kind, Provider, Reason, avro::AvroError, raw_webhook::InvalidHeader, set_aside::Why,
+};
 
 /// What became of one raw record.
 #[derive(Debug)]
@@ -17,10 +19,12 @@ pub(crate) enum Outcome {
     Unwritable(AvroError),
 }
 
-/// An event and its bytes.
+/// An event's bytes, and what else is asked of it.
 #[derive(Debug)]
 pub(crate) struct Written {
-    pub(crate) event: DeliveryEvent,
+    pub(crate) provider: Provider,
+    pub(crate) kind: Kind,
+    pub(crate) key: String,
     pub(crate) value: Vec<u8>,
 }
 

@@ -8,8 +8,10 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit, Mac};
-use schemas::{PiiRule, TenantId, ids::push_hex};
+use schemas::{PiiRule, TenantId, ids::hex_digits};
 use sha2::Sha256;
+
+use crate::arena::Arena;
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -23,7 +25,7 @@ const KEPT_MAX: usize = 1024;
 pub struct Privacy {
     master: HmacSha256,
     /// Deriving a key takes as long as three pseudonyms.
-    derived: Arc<Mutex<BTreeMap<TenantId, HmacSha256>>>,
+    derived: Arc<Mutex<BTreeMap<String, HmacSha256>>>,
 }
 
 impl fmt::Debug for Privacy {
@@ -42,17 +44,8 @@ impl Privacy {
         }
     }
 
-    /// One tenant's rule, under its own key: two tenants never see the same pseudonym.
-    pub(crate) fn of<'a>(&'a self, tenant: &'a TenantId, rule: PiiRule) -> TenantPrivacy<'a> {
-        TenantPrivacy {
-            privacy: self,
-            tenant,
-            rule,
-            key: OnceCell::new(),
-        }
-    }
-
-    fn key_of(&self, tenant: &TenantId) -> HmacSha256 {
+    /// Two tenants never see the same pseudonym.
+    fn key_of(&self, tenant: &str) -> HmacSha256 {
         // What a thread left that died in here is a whole map: an entry is made outside.
         let kept = || self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = kept().get(tenant) {
@@ -60,13 +53,13 @@ impl Privacy {
         }
         let mut key = self.master.clone();
         key.update(b"tenant");
-        key.update(tenant.as_str().as_bytes());
+        key.update(tenant.as_bytes());
         let key = keyed(&key.finalize().into_bytes());
         let mut kept = kept();
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(tenant.clone(), key.clone());
+        kept.insert(tenant.to_owned(), key.clone());
         key
     }
 }
@@ -80,30 +73,46 @@ fn keyed(key: &[u8]) -> HmacSha256 {
 /// none.
 pub(crate) struct TenantPrivacy<'a> {
     privacy: &'a Privacy,
-    tenant: &'a TenantId,
+    tenant: TenantId<&'a str>,
     rule: PiiRule,
+    arena: &'a Arena,
     key: OnceCell<HmacSha256>,
 }
 
-impl TenantPrivacy<'_> {
+impl<'a> TenantPrivacy<'a> {
+    pub(crate) const fn new(
+        privacy: &'a Privacy,
+        tenant: TenantId<&'a str>,
+        rule: PiiRule,
+        arena: &'a Arena,
+    ) -> Self {
+        Self {
+            privacy,
+            tenant,
+            rule,
+            arena,
+            key: OnceCell::new(),
+        }
+    }
+
     /// What may stand in an event in place of a personal text. The same text gives the same
     /// pseudonym, so that people can still be counted.
-    pub(crate) fn apply(&self, text: &str) -> Option<String> {
+    pub(crate) fn apply(&self, text: &'a str) -> Option<&'a str> {
         if text.is_empty() {
             return None;
         }
         match self.rule {
-            PiiRule::Keep => Some(text.to_owned()),
+            PiiRule::Keep => Some(text),
             PiiRule::Drop => None,
             PiiRule::Pseudonymise => {
-                let key = self.key.get_or_init(|| self.privacy.key_of(self.tenant));
-                let mut mac = key.clone();
+                let key = || self.privacy.key_of(self.tenant.as_str());
+                let mut mac = self.key.get_or_init(key).clone();
                 mac.update(text.as_bytes());
-                let mut pseudonym = String::with_capacity(2 + 2 * PSEUDONYM_BYTES);
-                pseudonym.push_str("p_");
                 let digest = mac.finalize().into_bytes();
-                push_hex(digest.get(..PSEUDONYM_BYTES)?, &mut pseudonym);
-                Some(pseudonym)
+                let digest = digest.first_chunk::<PSEUDONYM_BYTES>()?;
+                let digits = hex_digits::<PSEUDONYM_BYTES, { 2 * PSEUDONYM_BYTES }>(digest);
+                let digits = std::str::from_utf8(&digits).ok()?;
+                Some(self.arena.concat(&["p_", digits]))
             }
         }
     }
@@ -114,9 +123,10 @@ mod tests {
     use super::*;
 
     fn apply(key: &str, tenant: &str, rule: PiiRule, text: &str) -> Option<String> {
-        Privacy::new(key.as_bytes())
-            .of(&TenantId::new(tenant).unwrap(), rule)
-            .apply(text)
+        let (privacy, arena) = (Privacy::new(key.as_bytes()), Arena::default());
+        let tenant = TenantId::borrowed(tenant).unwrap();
+        let rule = TenantPrivacy::new(&privacy, tenant, rule, &arena);
+        rule.apply(text).map(str::to_owned)
     }
 
     #[test]
@@ -154,8 +164,10 @@ mod tests {
     fn more_tenants_than_are_kept_get_the_pseudonyms_that_they_had() {
         let privacy = Privacy::new(b"k");
         let pseudonym = |n: usize| {
-            let tenant = TenantId::new(format!("t{n}")).unwrap();
-            privacy.of(&tenant, PiiRule::Pseudonymise).apply("Ann")
+            let (tenant, arena) = (format!("t{n}"), Arena::default());
+            let tenant = TenantId::borrowed(&tenant).unwrap();
+            let rule = TenantPrivacy::new(&privacy, tenant, PiiRule::Pseudonymise, &arena);
+            rule.apply("Ann").map(str::to_owned)
         };
         let first: Vec<_> = (0..KEPT_MAX + 5).map(pseudonym).collect();
         let again: Vec<_> = (0..KEPT_MAX + 5).map(pseudonym).collect();

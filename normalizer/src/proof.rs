@@ -93,24 +93,24 @@ pub(crate) fn sniff(bytes: &[u8]) -> Option<&'static str> {
 
 /// A content as the event names it, and the blob to store; without a store only the name, by which
 /// the same content is known wherever it lies (RFC 6920).
-pub(crate) fn content(
-    webhook: &Webhook<'_>,
-    media_type: &str,
+pub(crate) fn content<'a>(
+    webhook: Webhook<'a>,
+    media_type: &'a str,
     bytes: Vec<u8>,
-) -> (Proof, Option<Blob>) {
+) -> (Proof<&'a str>, Option<Blob>) {
     let digest = Sha256::digest(&bytes);
-    let sha256 = hex::encode(digest);
-    let path = blobs::path(blobs::Kind::Proof, webhook.headers.tenant.as_str(), &sha256);
+    let sha256 = webhook.arena.hex(&digest.into());
+    let path = blobs::path(blobs::Kind::Proof, webhook.headers.tenant.as_str(), sha256);
     let uri = match webhook.rules.blobs_url {
         Some(url) => blobs::uri(url, &path),
         None => format!("ni:///sha-256;{}", URL_SAFE_NO_PAD.encode(digest)),
     };
     let proof = Proof {
-        role: "delivery".into(),
+        role: "delivery",
         stop_index: None,
-        uri,
+        uri: webhook.arena.copied(&uri),
         sha256: Some(sha256),
-        media_type: Some(media_type.to_owned()),
+        media_type: Some(media_type),
         bytes: i64::try_from(bytes.len()).ok(),
     };
     let blob = webhook.rules.blobs_url.map(|_| Blob { path, bytes });

@@ -7,12 +7,12 @@ mod ordatic;
 mod sendstack;
 mod snapshot;
 
-use schemas::{Provider, set_aside::Why};
+use schemas::{Provider, delivery_event::Draft, set_aside::Why};
 
 use crate::normalize::{Normalized, Webhook};
 
 /// The events of one webhook; `part` and `parts` are the caller's to set.
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Normalized, Why> {
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Normalized<Draft<'_>>, Why> {
     match webhook.headers.provider {
         Provider::Lalamove => lalamove::events(webhook).map(Normalized::from),
         Provider::Ahamove => ahamove::events(webhook).map(Normalized::from),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Output, Stage};
 use schemas::{
-    DeliveryEvent, Micros, SetAside,
+    Micros, SetAside,
     avro::{AvroError, Encoder, Record},
+    delivery_event::Draft,
     mapping::Mapping,
     raw_webhook::RawHeaders,
     set_aside::{self, About, Source, Why},
@@ -13,9 +14,10 @@ use schemas::{
 };
 
 use crate::{
+    arena::Arena,
     blobs::{self, BlobStore, NoBody},
     metrics::{Metrics, Pending},
-    normalize::{Blob, Rules, normalize},
+    normalize::{Blob, Rules, drafts},
     outcome::{Disposition, Outcome, Written},
     privacy::Privacy,
     schema_ids::SchemaIds,
@@ -34,6 +36,7 @@ pub struct Normalizer {
     set_aside: Arc<str>,
     events: Encoder,
     set_asides: Encoder,
+    arena: Arena,
     metrics: Metrics,
     pending: Pending,
 }
@@ -58,6 +61,7 @@ impl Normalizer {
             set_aside: Topic::SetAside.name(prefix).into(),
             events: Encoder::new(Record::DeliveryEvent, ids.delivery_event)?,
             set_asides: Encoder::new(Record::SetAside, ids.set_aside)?,
+            arena: Arena::default(),
             metrics,
             pending: Pending::default(),
         })
@@ -70,7 +74,11 @@ impl Normalizer {
     }
 
     /// What becomes of one webhook, and the images that must lie in the store before it does.
-    fn outcome(&self, headers: &RawHeaders, value: &[u8]) -> Result<(Outcome, Vec<Blob>), Failure> {
+    fn outcome(
+        &self,
+        headers: &RawHeaders<&str>,
+        value: &[u8],
+    ) -> Result<(Outcome, Vec<Blob>), Failure> {
         let body = match blobs::body(self.blobs.as_ref(), headers, value) {
             Ok(body) => body,
             Err(NoBody::Never(why)) => return Ok((Outcome::Refused(why), Vec::new())),
@@ -81,18 +89,23 @@ impl Normalizer {
             privacy: &self.privacy,
             blobs_url: self.blobs.as_ref().map(BlobStore::url),
         };
-        Ok(match normalize(headers, &body, rules) {
-            Ok(normalized) => (self.written(normalized.events), normalized.blobs),
+        Ok(match drafts(&self.arena, headers, &body, rules) {
+            Ok(drafts) => (self.written(&drafts.events), drafts.blobs),
             Err(why) => (Outcome::Refused(why), Vec::new()),
         })
     }
 
-    fn written(&self, events: Vec<DeliveryEvent>) -> Outcome {
+    fn written(&self, events: &[Draft<'_>]) -> Outcome {
         let mut written = Vec::with_capacity(events.len());
         for event in events {
-            match self.events.encode(&event) {
+            match self.events.encode(event) {
                 Ok(value) if value.len() > VALUE_BYTES_MAX => return Outcome::Oversized,
-                Ok(value) => written.push(Written { event, value }),
+                Ok(value) => written.push(Written {
+                    provider: event.provider,
+                    kind: event.kind,
+                    key: event.key_text(),
+                    value,
+                }),
                 Err(error) => return Outcome::Unwritable(error),
             }
         }
@@ -111,13 +124,13 @@ impl Normalizer {
         match disposition {
             Disposition::Done(events) => {
                 let headers = trace(record);
-                for Written { event, value } in events {
+                for event in events {
                     self.pending.event(event.provider, event.kind);
                     out.send(Output {
                         topic: Arc::clone(&self.canonical),
                         partition: None,
-                        key: event.key_text().into_bytes(),
-                        value: Some(value),
+                        key: event.key.into_bytes(),
+                        value: Some(event.value),
                         headers: headers.clone(),
                     });
                 }
@@ -195,7 +208,8 @@ impl Stage for Normalizer {
     fn revoked(&mut self, _partitions: &[i32]) {}
 
     fn record(&mut self, record: &Incoming<'_>, out: &mut Outgoing) -> Result<(), Failure> {
-        match RawHeaders::from_pairs(record.headers.iter().copied()) {
+        self.arena.reset();
+        match RawHeaders::borrowed(record.headers.iter().copied()) {
             Ok(headers) => {
                 let (outcome, blobs) = self.outcome(&headers, record.value.unwrap_or_default())?;
                 if let Some(store) = &self.blobs {

@@ -34,12 +34,21 @@ pub enum InvalidId {
 /// Longest accepted textual id, in bytes: carriers use at most 64.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+fn sized<T: AsRef<str>>(text: T) -> Result<T, InvalidId> {
+    match text.as_ref().len() {
+        0 => Err(InvalidId::Empty),
+        n if n > TEXT_BYTES_MAX => Err(InvalidId::TooLong),
+        _ => Ok(text),
+    }
+}
+
+/// A text that is an identity; like an event, it is owned or, in the normalizer, borrowed.
 macro_rules! text_id {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name<T = String>(T);
 
         impl $name {
             /// A non-empty text of at most [`TEXT_BYTES_MAX`] bytes.
@@ -47,24 +56,42 @@ macro_rules! text_id {
             /// # Errors
             /// [`InvalidId`] says which of the two does not hold.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
-                let text = text.into();
-                match text.len() {
-                    0 => Err(InvalidId::Empty),
-                    n if n > TEXT_BYTES_MAX => Err(InvalidId::TooLong),
-                    _ => Ok(Self(text)),
-                }
-            }
-
-            /// The text itself.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
+                sized(text.into()).map(Self)
             }
         }
 
-        impl fmt::Display for $name {
+        impl<'a> $name<&'a str> {
+            /// As `new`, where the text stays where it is.
+            ///
+            /// # Errors
+            /// As `new`.
+            pub fn borrowed(text: &'a str) -> Result<Self, InvalidId> {
+                sized(text).map(Self)
+            }
+
+            /// The text, for as long as it stays there.
+            #[must_use]
+            pub const fn text(self) -> &'a str {
+                self.0
+            }
+        }
+
+        impl<T: AsRef<str>> $name<T> {
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_ref()
+            }
+
+            /// The same id, its text in another form.
+            pub(crate) fn map<'s, U>(&'s self, form: impl FnOnce(&'s T) -> U) -> $name<U> {
+                $name(form(&self.0))
+            }
+        }
+
+        impl<T: AsRef<str>> fmt::Display for $name<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };
@@ -171,27 +198,20 @@ impl EventId {
 
 impl EventId {
     fn with_text<T>(self, use_text: impl FnOnce(&str) -> T) -> T {
-        use_text(std::str::from_utf8(&hex_digits(&self.0)).unwrap_or_default())
+        use_text(std::str::from_utf8(&hex_digits::<16, 32>(&self.0)).unwrap_or_default())
     }
 }
 
-/// The hex digits, in lower case, of up to sixteen bytes.
-fn hex_digits(bytes: &[u8]) -> [u8; 32] {
+/// Bytes as hex digits, in lower case; `DIGITS` is twice `BYTES`.
+#[must_use]
+pub fn hex_digits<const BYTES: usize, const DIGITS: usize>(bytes: &[u8; BYTES]) -> [u8; DIGITS] {
+    const { assert!(DIGITS == 2 * BYTES) };
     let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
-    let mut digits = [b'0'; 32];
+    let mut digits = [b'0'; DIGITS];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
         pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
     digits
-}
-
-/// Appends bytes as hex digits, in lower case.
-pub fn push_hex(bytes: &[u8], to: &mut String) {
-    for bytes in bytes.chunks(16) {
-        let digits = hex_digits(bytes);
-        let digits = digits.get(..2 * bytes.len()).unwrap_or_default();
-        to.push_str(std::str::from_utf8(digits).unwrap_or_default());
-    }
 }
 
 impl fmt::Display for EventId {
@@ -260,12 +280,11 @@ pub enum Subject {
 const KEY_PART: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'@');
 
 /// `tenant/provider/order`, or `tenant/provider/@endpoint`.
-pub(crate) fn key_text(tenant: &TenantId, provider: Provider, subject: SubjectText<'_>) -> String {
+pub(crate) fn key_text(tenant: &str, provider: Provider, subject: SubjectText<'_>) -> String {
     let (sign, subject) = match subject {
-        SubjectText::Order(order) => ("", order.as_str()),
-        SubjectText::Account(endpoint) => ("@", endpoint.as_str()),
+        SubjectText::Order(order) => ("", order),
+        SubjectText::Account(endpoint) => ("@", endpoint),
     };
-    let tenant = tenant.as_str();
     let mut key = String::with_capacity(tenant.len() + subject.len() + 16);
     push_key_part(tenant, &mut key);
     key.extend(["/", provider.as_str(), "/", sign]);
@@ -276,8 +295,8 @@ pub(crate) fn key_text(tenant: &TenantId, provider: Provider, subject: SubjectTe
 /// A [`Subject`] that is only looked at.
 #[derive(Clone, Copy)]
 pub(crate) enum SubjectText<'a> {
-    Order(&'a OrderId),
-    Account(&'a EndpointId),
+    Order(&'a str),
+    Account(&'a str),
 }
 
 /// Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
@@ -296,10 +315,10 @@ fn push_key_part(text: &str, to: &mut String) {
 impl fmt::Display for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = match &self.subject {
-            Subject::Order(order) => SubjectText::Order(order),
-            Subject::Account(endpoint) => SubjectText::Account(endpoint),
+            Subject::Order(order) => SubjectText::Order(order.as_str()),
+            Subject::Account(endpoint) => SubjectText::Account(endpoint.as_str()),
         };
-        f.write_str(&key_text(&self.tenant, self.provider, subject))
+        f.write_str(&key_text(self.tenant.as_str(), self.provider, subject))
     }
 }
 
@@ -367,12 +386,8 @@ mod tests {
     }
 
     #[test]
-    fn hex_is_hex_at_any_length() {
-        for length in [0, 1, 12, 16, 17, 32, 40] {
-            let bytes: Vec<u8> = (0..length).map(|n| n * 6 + 9).collect();
-            let mut text = "p_".to_owned();
-            push_hex(&bytes, &mut text);
-            assert_eq!(text, format!("p_{}", hex::encode(&bytes)));
-        }
+    fn hex_is_hex() {
+        let bytes: [u8; 32] = std::array::from_fn(|n| n as u8 * 8 + 5);
+        assert_eq!(hex_digits::<32, 64>(&bytes), hex::encode(bytes).as_bytes());
     }
 }

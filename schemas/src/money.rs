@@ -3,15 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 /// `amount` × 10^-`scale` of `currency`: 12.30 HKD is 1230, 2, `HKD`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Money {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money<T = String> {
     /// In units of the last decimal that the carrier wrote.
     pub amount: i64,
     /// How many decimals, 0 to 18.
     pub scale: i32,
     /// ISO 4217 code as the carrier or the endpoint gives it.
-    pub currency: String,
+    pub currency: T,
 }
+
+/// A carrier's amounts have two or three.
+const SCALE_MAX: i32 = 18;
 
 /// Why a text is not an amount. It never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,31 +33,57 @@ impl Money {
     /// # Errors
     /// [`InvalidAmount`] when it is anything else, an exponent included.
     pub fn parse(text: &str, currency: impl Into<String>) -> Result<Self, InvalidAmount> {
+        Money::borrowed(text, "").map(|money| money.map(|_| currency.into()))
+    }
+}
+
+impl<'a> Money<&'a str> {
+    /// As [`Money::parse`], where the currency's code stays where it is.
+    ///
+    /// # Errors
+    /// As [`Money::parse`].
+    pub fn borrowed(text: &str, currency: &'a str) -> Result<Self, InvalidAmount> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        let dot_without_digits = digits.contains('.') && fraction.is_empty();
-        if whole.is_empty() || dot_without_digits || !all_digits(whole) || !all_digits(fraction) {
+        let (mut amount, mut scale) = (0_i64, None);
+        let mut fits = true;
+        for byte in digits.bytes() {
+            match (byte, scale) {
+                (b'0'..=b'9', _) => {
+                    let more = amount.checked_mul(10);
+                    let more = more.and_then(|sum| sum.checked_add(i64::from(byte - b'0')));
+                    fits &= more.is_some();
+                    amount = more.unwrap_or_default();
+                    scale = scale.map(|scale| scale + 1);
+                }
+                (b'.', None) => scale = Some(0),
+                _ => return Err(InvalidAmount::NotDecimal),
+            }
+        }
+        if digits.is_empty() || digits.starts_with('.') || scale == Some(0) {
             return Err(InvalidAmount::NotDecimal);
         }
-        if fraction.len() > 18 {
+        let scale: i32 = scale.unwrap_or_default();
+        if !fits || scale > SCALE_MAX {
             return Err(InvalidAmount::TooLong);
         }
-        let amount = whole
-            .bytes()
-            .chain(fraction.bytes())
-            .try_fold(0_i64, |sum, digit| {
-                sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-            });
-        let amount = amount.ok_or(InvalidAmount::TooLong)?;
         Ok(Self {
             amount: if negative { -amount } else { amount },
-            scale: i32::try_from(fraction.len()).map_err(|_| InvalidAmount::TooLong)?,
-            currency: currency.into(),
+            scale,
+            currency,
         })
+    }
+}
+
+impl<T> Money<T> {
+    pub(crate) fn map<'s, U>(&'s self, form: impl FnOnce(&'s T) -> U) -> Money<U> {
+        Money {
+            amount: self.amount,
+            scale: self.scale,
+            currency: form(&self.currency),
+        }
     }
 
     /// The amount with `scale` decimals, or `None` if it does not fit or would lose digits.

@@ -13,35 +13,35 @@ use crate::{
 /// Headers of one raw record (CONTRACT §5), all UTF-8 text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "CONTRACT gives each header's meaning")]
-pub struct RawHeaders {
+pub struct RawHeaders<T = String> {
     pub receipt_id: ReceiptId,
-    pub tenant: TenantId,
+    pub tenant: TenantId<T>,
     pub provider: Provider,
-    pub endpoint: EndpointId,
+    pub endpoint: EndpointId<T>,
     pub received_at: Micros,
     pub verdict: Verdict,
     pub assurance: Assurance,
     /// Which rule matched; absent where none did.
-    pub signature_scheme: Option<String>,
+    pub signature_scheme: Option<T>,
     /// Which secret matched; absent where none did.
-    pub secret_id: Option<String>,
-    pub content_type: Option<String>,
-    pub timezone: Option<String>,
-    pub currency: Option<String>,
-    pub service: Option<String>,
+    pub secret_id: Option<T>,
+    pub content_type: Option<T>,
+    pub timezone: Option<T>,
+    pub currency: Option<T>,
+    pub service: Option<T>,
     pub pii: PiiRule,
     /// Lower-case hex.
-    pub body_sha256: String,
+    pub body_sha256: T,
     pub body_bytes: u64,
     /// The record waited on ingest's disk.
     pub spooled: bool,
     /// Where the body lies if the value is empty.
-    pub body_ref: Option<String>,
-    pub traceparent: Option<String>,
+    pub body_ref: Option<T>,
+    pub traceparent: Option<T>,
     /// Set by a replay.
-    pub replay_id: Option<String>,
+    pub replay_id: Option<T>,
     /// Request headers that carry a signature, by lower-case name.
-    pub http: Vec<(String, String)>,
+    pub http: Vec<(T, T)>,
 }
 
 /// A raw record's header that is missing or unreadable. It never holds the value.
@@ -106,6 +106,24 @@ impl RawHeaders {
     pub fn from_pairs<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, InvalidHeader> {
+        RawHeaders::borrowed(pairs).map(|headers| headers.map(|text| (*text).to_owned()))
+    }
+
+    /// The same headers, to be looked at.
+    #[must_use]
+    pub fn as_borrowed(&self) -> RawHeaders<&str> {
+        self.map(String::as_str)
+    }
+}
+
+impl<'a> RawHeaders<&'a str> {
+    /// As [`RawHeaders::from_pairs`], where the texts stay where they are.
+    ///
+    /// # Errors
+    /// As [`RawHeaders::from_pairs`].
+    pub fn borrowed(
+        pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, InvalidHeader> {
         let mut found = Found::default();
         for (name, value) in pairs {
             if let Ok(value) = std::str::from_utf8(value) {
@@ -114,27 +132,61 @@ impl RawHeaders {
         }
         Ok(Self {
             receipt_id: parsed(found.receipt_id, "receipt-id", |v| v.parse().ok())?,
-            tenant: parsed(found.tenant, "tenant", |v| TenantId::new(v).ok())?,
+            tenant: parsed(found.tenant, "tenant", |v| TenantId::borrowed(v).ok())?,
             provider: parsed(found.provider, "provider", Provider::parse)?,
-            endpoint: parsed(found.endpoint, "endpoint", |v| EndpointId::new(v).ok())?,
+            endpoint: parsed(found.endpoint, "endpoint", |v| EndpointId::borrowed(v).ok())?,
             received_at: parsed(found.received_at, "received-at", |v| v.parse().ok())?,
             verdict: parsed(found.verdict, "verdict", Verdict::parse)?,
             assurance: parsed(found.assurance, "assurance", Assurance::parse)?,
             pii: parsed(found.pii, "pii", PiiRule::parse)?,
-            body_sha256: parsed(found.body_sha256, "body-sha256", |v| Some(v.to_owned()))?,
+            body_sha256: parsed(found.body_sha256, "body-sha256", Some)?,
             body_bytes: parsed(found.body_bytes, "body-bytes", |v| v.parse().ok())?,
             spooled: found.spooled == Some("true"),
-            signature_scheme: found.signature_scheme.map(str::to_owned),
-            secret_id: found.secret_id.map(str::to_owned),
-            content_type: found.content_type.map(str::to_owned),
-            timezone: found.timezone.map(str::to_owned),
-            currency: found.currency.map(str::to_owned),
-            service: found.service.map(str::to_owned),
-            body_ref: found.body_ref.map(str::to_owned),
-            traceparent: found.traceparent.map(str::to_owned),
-            replay_id: found.replay_id.map(str::to_owned),
+            signature_scheme: found.signature_scheme,
+            secret_id: found.secret_id,
+            content_type: found.content_type,
+            timezone: found.timezone,
+            currency: found.currency,
+            service: found.service,
+            body_ref: found.body_ref,
+            traceparent: found.traceparent,
+            replay_id: found.replay_id,
             http: found.http,
         })
+    }
+}
+
+impl<T: AsRef<str>> RawHeaders<T> {
+    /// The same headers, their texts in another form.
+    fn map<'s, U>(&'s self, form: impl Fn(&'s T) -> U) -> RawHeaders<U> {
+        let optional = |text: &'s Option<T>| text.as_ref().map(&form);
+        RawHeaders {
+            receipt_id: self.receipt_id,
+            tenant: self.tenant.map(&form),
+            provider: self.provider,
+            endpoint: self.endpoint.map(&form),
+            received_at: self.received_at,
+            verdict: self.verdict,
+            assurance: self.assurance,
+            signature_scheme: optional(&self.signature_scheme),
+            secret_id: optional(&self.secret_id),
+            content_type: optional(&self.content_type),
+            timezone: optional(&self.timezone),
+            currency: optional(&self.currency),
+            service: optional(&self.service),
+            pii: self.pii,
+            body_sha256: form(&self.body_sha256),
+            body_bytes: self.body_bytes,
+            spooled: self.spooled,
+            body_ref: optional(&self.body_ref),
+            traceparent: optional(&self.traceparent),
+            replay_id: optional(&self.replay_id),
+            http: self
+                .http
+                .iter()
+                .map(|(name, value)| (form(name), form(value)))
+                .collect(),
+        }
     }
 }
 
@@ -161,35 +213,36 @@ struct Found<'a> {
     body_ref: Option<&'a str>,
     traceparent: Option<&'a str>,
     replay_id: Option<&'a str>,
-    http: Vec<(String, String)>,
+    http: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Found<'a> {
-    fn add(&mut self, name: &str, value: &'a str) {
-        let place = match name {
-            "receipt-id" => &mut self.receipt_id,
-            "tenant" => &mut self.tenant,
-            "provider" => &mut self.provider,
-            "endpoint" => &mut self.endpoint,
-            "received-at" => &mut self.received_at,
-            "verdict" => &mut self.verdict,
-            "assurance" => &mut self.assurance,
-            "signature-scheme" => &mut self.signature_scheme,
-            "secret-id" => &mut self.secret_id,
-            "content-type" => &mut self.content_type,
-            "timezone" => &mut self.timezone,
-            "currency" => &mut self.currency,
-            "service" => &mut self.service,
-            "pii" => &mut self.pii,
-            "body-sha256" => &mut self.body_sha256,
-            "body-bytes" => &mut self.body_bytes,
-            "spooled" => &mut self.spooled,
-            "body-ref" => &mut self.body_ref,
-            "traceparent" => &mut self.traceparent,
-            "replay-id" => &mut self.replay_id,
-            other => {
+    /// The length tells most names apart, and costs nothing to compare.
+    fn add(&mut self, name: &'a str, value: &'a str) {
+        let place = match (name.len(), name) {
+            (3, "pii") => &mut self.pii,
+            (6, "tenant") => &mut self.tenant,
+            (7, "verdict") => &mut self.verdict,
+            (7, "service") => &mut self.service,
+            (7, "spooled") => &mut self.spooled,
+            (8, "provider") => &mut self.provider,
+            (8, "endpoint") => &mut self.endpoint,
+            (8, "timezone") => &mut self.timezone,
+            (8, "currency") => &mut self.currency,
+            (8, "body-ref") => &mut self.body_ref,
+            (9, "assurance") => &mut self.assurance,
+            (9, "secret-id") => &mut self.secret_id,
+            (9, "replay-id") => &mut self.replay_id,
+            (10, "receipt-id") => &mut self.receipt_id,
+            (10, "body-bytes") => &mut self.body_bytes,
+            (11, "received-at") => &mut self.received_at,
+            (11, "body-sha256") => &mut self.body_sha256,
+            (11, "traceparent") => &mut self.traceparent,
+            (12, "content-type") => &mut self.content_type,
+            (16, "signature-scheme") => &mut self.signature_scheme,
+            (_, other) => {
                 if let Some(name) = other.strip_prefix(HTTP_PREFIX) {
-                    self.http.push((name.to_owned(), value.to_owned()));
+                    self.http.push((name, value));
                 }
                 return;
             }

@@ -108,7 +108,7 @@ impl About {
 
     /// What a raw record's headers say.
     #[must_use]
-    pub fn receipt(headers: &crate::raw_webhook::RawHeaders) -> Self {
+    pub fn receipt<T: AsRef<str>>(headers: &crate::raw_webhook::RawHeaders<T>) -> Self {
         Self {
             receipt_id: headers.receipt_id.to_string(),
             event_id: None,

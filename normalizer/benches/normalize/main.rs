@@ -6,7 +6,7 @@
 use std::{hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use normalizer::{Privacy, Rules, normalize};
+use normalizer::{Arena, Privacy, Rules, drafts, normalize};
 use schemas::{
     Provider,
     avro::{Encoder, Record},
@@ -95,16 +95,24 @@ fn bench(criterion: &mut Criterion) {
             BenchmarkId::new("normalized", &case),
             &body,
             |bench, body| {
-                let headers = RawHeaders::from_pairs(headers(provider)).expect("headers");
-                bench.iter(|| normalize(&headers, black_box(body.as_bytes()), rules));
+                let headers = RawHeaders::borrowed(headers(provider)).expect("headers");
+                let mut arena = Arena::default();
+                bench.iter(|| {
+                    arena.reset();
+                    drafts(&arena, &headers, black_box(body.as_bytes()), rules)
+                        .expect("events")
+                        .events
+                        .len()
+                });
             },
         );
         group.bench_with_input(BenchmarkId::new("encoded", &case), &body, |bench, body| {
+            let mut arena = Arena::default();
             bench.iter(|| {
-                let headers =
-                    RawHeaders::from_pairs(black_box(headers(provider))).expect("headers");
-                let events = normalize(&headers, black_box(body.as_bytes()), rules);
-                for event in events.expect("events").events {
+                arena.reset();
+                let headers = RawHeaders::borrowed(black_box(headers(provider))).expect("headers");
+                let drafts = drafts(&arena, &headers, black_box(body.as_bytes()), rules);
+                for event in drafts.expect("events").events {
                     black_box(encoder.encode(&event).expect("fits its schema"));
                 }
             });

@@ -1,11 +1,10 @@
 //! One pass over a body: checks that it is JSON and hands out its parts, borrowed as written. What
 //! is accepted is what serde_json accepts, and a test holds the two against each other.
 
-use std::borrow::Cow;
-
 use schemas::set_aside::Why;
 
 use super::{Scalar, is_json, malformed};
+use crate::arena::Arena;
 
 /// Where a body stops being readable, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +53,13 @@ struct Text<'a> {
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// For texts that lose their escapes.
+    arena: &'a Arena,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(crate) const fn new(text: &'a str, arena: &'a Arena) -> Self {
+        Self { text, at: 0, arena }
     }
 
     /// The first byte of the next value, which is not passed.
@@ -75,7 +76,7 @@ impl<'a> Reader<'a> {
         Ok(match first {
             b'"' => {
                 let text = self.text()?;
-                match text.decoded() {
+                match text.decoded(self.arena) {
                     Some(text) => Scalar::Text(text),
                     None => Scalar::Other(self.since(start)),
                 }
@@ -98,13 +99,14 @@ impl<'a> Reader<'a> {
     /// where the name ends.
     pub(crate) fn object(
         &mut self,
-        mut take: impl FnMut(&mut Self, Cow<'a, str>, usize) -> Result<(), Fault>,
+        mut take: impl FnMut(&mut Self, &'a str, usize) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.at += 1;
         let mut is_first = true;
         while self.more(is_first, b'}')? {
             is_first = false;
-            let name = self.name()?.decoded().ok_or_else(|| self.not_json())?;
+            let name = self.name()?.decoded(self.arena);
+            let name = name.ok_or_else(|| self.not_json())?;
             self.skip_space();
             let end = self.at;
             self.byte(b':')?;
@@ -326,12 +328,13 @@ impl<'a> Reader<'a> {
 impl<'a> Text<'a> {
     /// Its content, unless an escape names no character.
     #[inline]
-    fn decoded(&self) -> Option<Cow<'a, str>> {
+    fn decoded(&self, arena: &'a Arena) -> Option<&'a str> {
         if !self.escaped {
-            return Some(Cow::Borrowed(self.inner));
+            return Some(self.inner);
         }
-        let quoted = format!("\"{}\"", self.inner);
-        serde_json::from_str(&quoted).ok().map(Cow::Owned)
+        let quoted = arena.concat(&["\"", self.inner, "\""]);
+        let text = serde_json::from_str::<String>(quoted).ok()?;
+        Some(arena.copied(&text))
     }
 }
 

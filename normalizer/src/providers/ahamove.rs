@@ -5,17 +5,23 @@
 //! no time, no place; an empty text is none. The partner's key and whoever's phone stand in several
 //! fields: what is not named here does not pass.
 
+mod input;
 mod order;
 mod stops;
 mod times;
 
 use schemas::{
-    DeliveryEvent, OrderId, Status,
+    OrderId, Status,
+    delivery_event::Draft,
     mapping::{Meaning, Words},
     set_aside::Why,
 };
 
-use self::{stops::Drops, times::Times};
+use self::{
+    input::{Order, Stop},
+    stops::Drops,
+    times::Times,
+};
 use super::snapshot;
 use crate::{
     json::malformed,
@@ -33,59 +39,61 @@ const NO_DRIVER: &str = "no driver accepted";
 
 /// Everything that the parts of an event are made from.
 struct Source<'a> {
-    webhook: &'a Webhook<'a>,
-    tree: &'a Tree<'a>,
+    webhook: Webhook<'a>,
+    order: Order<'a>,
+    stops: Vec<Stop<'a>>,
     service: &'static str,
     status: &'a str,
     sub_status: Option<&'a str>,
     currency: &'a str,
+    /// Of all that is said.
+    digest: &'a str,
     privacy: TenantPrivacy<'a>,
 }
 
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
-    let tree = Tree::read(webhook.body)?;
-    let id = tree.required("_id", "_id")?;
-    let order_id = OrderId::new(id).map_err(|error| malformed("_id", &error.to_string()))?;
-    let status = tree.required("status", "status")?;
-    let sub_status = tree.word("sub_status");
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Vec<Draft<'_>>, Why> {
+    let tree = Tree::read(webhook.arena, webhook.body)?;
+    let order = Order::of(&tree);
+    let id = order.id.required("_id")?;
+    let order_id = OrderId::borrowed(id).map_err(|error| malformed("_id", &error.to_string()))?;
     let headers = webhook.headers;
     let source = Source {
         webhook,
-        tree: &tree,
-        service: match headers.service.as_deref() {
+        service: match headers.service {
             Some(WAREHOUSE) => WAREHOUSE,
             Some(_) | None => INSTANT,
         },
-        status,
-        sub_status: sub_status.map(snapshot::cut),
-        currency: order::currency(&tree, headers.currency.as_deref()),
-        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+        status: order.status.required("status")?,
+        sub_status: order.sub_status.word().map(snapshot::cut),
+        currency: order::currency(&order, headers.currency),
+        stops: stops::read(&order)?,
+        order,
+        digest: tree.digest(&NOT_IDENTITY, webhook.arena),
+        privacy: webhook.privacy(),
     };
-    source.event(&order_id).map(|event| vec![event])
+    Ok(vec![source.event(order_id)])
 }
 
-impl Source<'_> {
-    fn event(&self, order_id: &OrderId) -> Result<DeliveryEvent, Why> {
-        let drops = stops::drops(self)?;
-        let meaning = self.meaning(drops);
+impl<'a> Source<'a> {
+    fn event(&self, order_id: OrderId<&'a str>) -> Draft<'a> {
+        let meaning = self.meaning(stops::drops(self));
         let times = Times::new(self, meaning.kind);
-        let digest = self.tree.digest(&NOT_IDENTITY);
         let mut event = self.webhook.event(Essentials {
             order_id: Some(order_id),
             unit: "order",
             kind: meaning.kind,
             event_type: "",
-            dedup_key: &[&digest],
+            dedup_key: &[self.digest],
             occurred: times.occurred,
         });
         event.status = meaning.status;
-        event.provider_status = Some(self.status.to_owned());
+        event.provider_status = Some(self.status);
         snapshot::note(&mut event, "service", Some(self.service));
         snapshot::note(&mut event, "sub_status", self.sub_status);
         times.fill(self, meaning, &mut event);
         order::fill(self, &mut event);
         stops::fill(self, &mut event);
-        Ok(event)
+        event
     }
 
     fn is_instant(&self) -> bool {
@@ -93,7 +101,7 @@ impl Source<'_> {
     }
 
     fn meaning(&self, drops: Drops) -> Meaning {
-        let sub_status = if self.status == "CANCELLED" && order::nobody_accepted(self.tree) {
+        let sub_status = if self.status == "CANCELLED" && order::nobody_accepted(&self.order) {
             Some(NO_DRIVER)
         } else {
             self.sub_status
@@ -111,8 +119,8 @@ impl Source<'_> {
         meaning
     }
 
-    fn personal(&self, word: Option<&str>) -> Option<String> {
-        word.and_then(|word| self.privacy.apply(word))
+    fn personal(&self, field: &Tree<'a>) -> Option<&'a str> {
+        field.word().and_then(|word| self.privacy.apply(word))
     }
 }
 

@@ -6,15 +6,22 @@
 //! repeat across levels, so a package is known by its own id within its order.
 
 mod body;
+mod input;
 mod packages;
 mod times;
 
 use schemas::{
-    DeliveryEvent, Money, OrderId, delivery_event::Driver, mapping::Words, set_aside::Why,
+    Money, OrderId,
+    delivery_event::{Draft, Driver},
+    mapping::Words,
+    set_aside::Why,
 };
 
-use self::times::Times;
-use super::snapshot::{self, cut, keep_raw, note};
+use self::{
+    input::{Body, Order},
+    times::Times,
+};
+use super::snapshot::{self, cut, note};
 use crate::{
     json::{malformed, missing},
     normalize::{Essentials, Webhook},
@@ -25,48 +32,36 @@ use crate::{
 /// What hands the goods over to whoever knows it is no part of an order's state.
 const NOT_IDENTITY: [&str; 1] = ["DeliveryCode"];
 const CURRENCY: &str = "NGN";
-/// Kept as they are.
-const NOTES: [(&str, &str); 4] = [
-    ("OrderCode", "order_code"),
-    ("TrackingID", "tracking_id"),
-    ("CustomerID", "customer_id"),
-    ("CompanyID", "company_id"),
-];
-const FLAGS: [(&str, &str); 3] = [
-    ("IsInstantDelivery", "is_instant_delivery"),
-    ("IsProductOrder", "is_product_order"),
-    ("IsPostpaid", "is_postpaid"),
-];
 
 /// Everything that the parts of an event are made from.
 struct Source<'a> {
-    webhook: &'a Webhook<'a>,
-    order: &'a Tree<'a>,
+    webhook: Webhook<'a>,
+    order: Order<'a>,
     status: &'a str,
     privacy: TenantPrivacy<'a>,
 }
 
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
-    let body = body::decoded(webhook.body)?;
-    let tree = Tree::read(&body)?;
-    let order = tree.at("order");
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Vec<Draft<'_>>, Why> {
+    let body = body::decoded(webhook.arena, webhook.body)?;
+    let tree = Tree::read(webhook.arena, body)?;
+    let order = Body::of(&tree).order;
     if !order.is_object() {
-        return Err(if order.scalar().is_empty() {
+        return Err(if order.is_empty() {
             missing("order")
         } else {
             malformed("order", "is not an object")
         });
     }
-    let id = order.required("OrderID", "order.OrderID")?;
+    let order = Order::of(order);
+    let id = order.order_id.required("order.OrderID")?;
     let order_id =
-        OrderId::new(id).map_err(|error| malformed("order.OrderID", &error.to_string()))?;
-    let status = order.required("OrderStatus", "order.OrderStatus")?;
-    let headers = webhook.headers;
+        OrderId::borrowed(id).map_err(|error| malformed("order.OrderID", &error.to_string()))?;
+    let status = order.order_status.required("order.OrderStatus")?;
     let source = Source {
         webhook,
         order,
         status,
-        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+        privacy: webhook.privacy(),
     };
     let words = Words {
         provider_status: Some(status),
@@ -75,58 +70,62 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
     let meaning = snapshot::meaning(webhook, words);
     let times = Times::new(&source, meaning.kind);
     let mut event = webhook.event(Essentials {
-        order_id: Some(&order_id),
+        order_id: Some(order_id),
         unit: "order",
         kind: meaning.kind,
         event_type: "",
-        dedup_key: &[&tree.digest(&NOT_IDENTITY)],
+        dedup_key: &[tree.digest(&NOT_IDENTITY, webhook.arena)],
         occurred: times.occurred,
     });
     event.status = meaning.status;
-    event.provider_status = Some(source.status.to_owned());
-    times.fill(&source, meaning, &mut event);
+    event.provider_status = Some(source.status);
     source.fill(&mut event);
+    times.fill(&source, meaning, &mut event);
     packages::fill(&source, &times, &mut event)?;
     Ok(vec![event])
 }
 
-impl Source<'_> {
-    fn fill(&self, event: &mut DeliveryEvent) {
-        let order = self.order;
-        if let Some(text) = order.word("OrderPrice") {
+impl<'a> Source<'a> {
+    fn fill(&self, event: &mut Draft<'a>) {
+        let order = &self.order;
+        if let Some(text) = order.order_price.word() {
             event.price = self.amount(text);
             if event.price.is_none() {
-                keep_raw(event, "order.OrderPrice", text);
+                note(event, "raw.order.OrderPrice", Some(text));
             }
         }
-        let own = ["OrderRef", "Reference"];
-        let own = own.iter().find_map(|name| order.word(name));
-        event.external_order_id = own.map(|id| cut(id).to_owned());
-        let rider = self.personal(order.word("RiderName"));
-        event.driver = rider.map(|name| Driver {
+        let own = order.order_ref.word().or_else(|| order.reference.word());
+        event.external_order_id = own.map(cut);
+        event.driver = self.personal(order.rider_name).map(|name| Driver {
             name: Some(name),
             ..Driver::default()
         });
-        event.location = snapshot::place(order, "RiderLatitude", "RiderLongitude");
-        for (field, name) in NOTES {
-            note(event, name, order.word(field));
+        event.location = snapshot::place(order.rider_latitude, order.rider_longitude);
+        let flag = |field: &Tree<'_>| {
+            let flag = field.flag();
+            flag.map(|flag| if flag { "true" } else { "false" })
+        };
+        for (name, text) in [
+            ("company_id", order.company_id.word()),
+            ("customer_id", order.customer_id.word()),
+            ("is_instant_delivery", flag(order.is_instant_delivery)),
+            ("is_postpaid", flag(order.is_postpaid)),
+            ("is_product_order", flag(order.is_product_order)),
+            ("note", self.personal(order.note)),
+            ("order_code", order.order_code.word()),
+            ("tracking_id", order.tracking_id.word()),
+        ] {
+            note(event, name, text);
         }
-        for (field, name) in FLAGS {
-            let flag = order
-                .flag(field)
-                .map(|flag| if flag { "true" } else { "false" });
-            note(event, name, flag);
-        }
-        note(event, "note", self.personal(order.word("Note")).as_deref());
     }
 
-    fn amount(&self, text: &str) -> Option<Money> {
-        let currency = self.webhook.headers.currency.as_deref();
-        Money::parse(text, currency.unwrap_or(CURRENCY)).ok()
+    fn amount(&self, text: &str) -> Option<Money<&'a str>> {
+        let currency = self.webhook.headers.currency;
+        Money::borrowed(text, currency.unwrap_or(CURRENCY)).ok()
     }
 
-    fn personal(&self, word: Option<&str>) -> Option<String> {
-        word.and_then(|word| self.privacy.apply(word))
+    fn personal(&self, field: &Tree<'a>) -> Option<&'a str> {
+        field.word().and_then(|word| self.privacy.apply(word))
     }
 }
 

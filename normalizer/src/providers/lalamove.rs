@@ -11,7 +11,8 @@ mod stops;
 mod times;
 
 use schemas::{
-    DeliveryEvent, Kind, OrderId,
+    Kind, OrderId,
+    delivery_event::Draft,
     ids::TEXT_BYTES_MAX,
     mapping::{Meaning, Words},
     set_aside::Why,
@@ -21,6 +22,7 @@ use self::{
     input::{Data, Envelope, Order},
     times::Times,
 };
+use super::snapshot::cut;
 use crate::{
     json::{self, Object, Scalar, malformed, missing},
     normalize::{Essentials, Webhook},
@@ -28,24 +30,23 @@ use crate::{
 };
 
 /// Everything that the parts of an event are made from.
-struct Source<'a> {
-    webhook: &'a Webhook<'a>,
-    envelope: &'a Envelope<'a>,
-    data: &'a Data<'a>,
-    order: Option<&'a Order<'a>>,
+struct Source<'s, 'a> {
+    webhook: Webhook<'a>,
+    envelope: &'s Envelope<'a>,
+    data: &'s Data<'a>,
+    order: Option<&'s Order<'a>>,
     event_type: &'a str,
     dedup_key: [&'a str; 3],
     times: Times,
     privacy: TenantPrivacy<'a>,
 }
 
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
-    let envelope: Envelope<'_> = json::read(webhook.body)?;
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Vec<Draft<'_>>, Why> {
+    let envelope: Envelope<'_> = json::read(webhook.arena, webhook.body)?;
     let event_id = required(&envelope.event_id, "eventId")?;
     let event_type = required(&envelope.event_type, "eventType")?;
     let api_key = optional(&envelope.api_key, || "apiKey".to_owned())?.unwrap_or_default();
     let data = envelope.data.required("data")?;
-    let headers = webhook.headers;
     let source = Source {
         webhook,
         envelope: &envelope,
@@ -53,41 +54,41 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
         order: data.order.get(),
         event_type,
         dedup_key: [api_key, event_id, event_type],
-        times: Times::new(&envelope, data, headers.received_at),
-        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+        times: Times::new(&envelope, data, webhook.headers.received_at),
+        privacy: webhook.privacy(),
     };
     let meaning = source.meaning(None);
     let order_id = source.order_id(meaning.kind)?;
     match (meaning.kind, order_id) {
-        (Kind::OrderReplaced, Some(new)) => replaced(&source, meaning, &new),
-        (_, Some(order)) => Ok(vec![source.event(meaning, Some(&order), "order")?]),
+        (Kind::OrderReplaced, Some(new)) => replaced(&source, meaning, new),
+        (_, Some(order)) => Ok(vec![source.event(meaning, Some(order), "order")?]),
         (_, None) => Ok(vec![source.event(meaning, None, "account")?]),
     }
 }
 
 /// Support cancels an order and clones it; the event stands on the new one, and both are told.
-fn replaced(
-    source: &Source<'_>,
+fn replaced<'a>(
+    source: &Source<'_, 'a>,
     meaning: Meaning,
-    new: &OrderId,
-) -> Result<Vec<DeliveryEvent>, Why> {
+    new: OrderId<&'a str>,
+) -> Result<Vec<Draft<'a>>, Why> {
     const PREVIOUS: &str = "data.prevOrderId";
     let text = required(&source.data.prev_order_id, PREVIOUS)?;
-    let old = OrderId::new(text).map_err(|error| malformed(PREVIOUS, &error.to_string()))?;
-    if old == *new {
+    let old = OrderId::borrowed(text).map_err(|error| malformed(PREVIOUS, &error.to_string()))?;
+    if old == new {
         return Err(malformed(PREVIOUS, "is the order's own id"));
     }
     let mut on_new = source.event(meaning, Some(new), "order")?;
-    on_new.replaces_order_id = Some(old.clone());
+    on_new.replaces_order_id = Some(old);
 
     let superseded = source.meaning(Some("prevOrderId"));
-    let mut on_old = source.blank(superseded, Some(&old), "superseded");
-    on_old.replaced_by_order_id = Some(new.clone());
+    let mut on_old = source.blank(superseded, Some(old), "superseded");
+    on_old.replaced_by_order_id = Some(new);
     source.times.keep_texts(source, &mut on_old);
     Ok(vec![on_new, on_old])
 }
 
-impl Source<'_> {
+impl<'a> Source<'_, 'a> {
     /// What the words mean by the mapping; new ones are UNKNOWN.
     fn meaning(&self, sub_status: Option<&str>) -> Meaning {
         let status = self.order.and_then(|order| order.status.word());
@@ -112,7 +113,7 @@ impl Source<'_> {
     }
 
     /// The order that the event concerns: none for a wallet, perhaps one for an unknown type.
-    fn order_id(&self, kind: Kind) -> Result<Option<OrderId>, Why> {
+    fn order_id(&self, kind: Kind) -> Result<Option<OrderId<&'a str>>, Why> {
         let needed = match kind {
             Kind::BalanceChanged => return Ok(None),
             Kind::Unknown => false,
@@ -144,7 +145,7 @@ impl Source<'_> {
             (&order.order_id, "data.order.orderId")
         };
         match optional(field, || path.to_owned())? {
-            Some(id) => OrderId::new(id)
+            Some(id) => OrderId::borrowed(id)
                 .map(Some)
                 .map_err(|error| malformed(path, &error.to_string())),
             None if needed => Err(missing(path)),
@@ -152,7 +153,12 @@ impl Source<'_> {
         }
     }
 
-    fn blank(&self, meaning: Meaning, order_id: Option<&OrderId>, unit: &str) -> DeliveryEvent {
+    fn blank(
+        &self,
+        meaning: Meaning,
+        order_id: Option<OrderId<&'a str>>,
+        unit: &'static str,
+    ) -> Draft<'a> {
         let mut event = self.webhook.event(Essentials {
             order_id,
             unit,
@@ -162,7 +168,7 @@ impl Source<'_> {
             occurred: self.times.occurred,
         });
         event.status = meaning.status;
-        event.provider_event_id = self.envelope.event_id.owned();
+        event.provider_event_id = self.envelope.event_id.word();
         if let Some(status) = meaning.milestone {
             let at = event.occurred_at;
             event.milestones.push(schemas::delivery_event::Milestone {
@@ -171,8 +177,8 @@ impl Source<'_> {
                 stop_index: None,
             });
         }
-        if let Some(version) = self.envelope.event_version.owned() {
-            event.attributes.insert("event_version".into(), version);
+        if let Some(version) = self.envelope.event_version.word() {
+            event.attributes.insert("event_version", version);
         }
         event
     }
@@ -180,9 +186,9 @@ impl Source<'_> {
     fn event(
         &self,
         meaning: Meaning,
-        order_id: Option<&OrderId>,
-        unit: &str,
-    ) -> Result<DeliveryEvent, Why> {
+        order_id: Option<OrderId<&'a str>>,
+        unit: &'static str,
+    ) -> Result<Draft<'a>, Why> {
         let mut event = self.blank(meaning, order_id, unit);
         self.times.keep_texts(self, &mut event);
         order::fill(self, &mut event)?;
@@ -193,10 +199,7 @@ impl Source<'_> {
 }
 
 /// A word of the carrier's vocabulary, or an id.
-fn optional<'a>(
-    field: &'a Scalar<'_>,
-    path: impl FnOnce() -> String,
-) -> Result<Option<&'a str>, Why> {
+fn optional<'a>(field: &Scalar<'a>, path: impl FnOnce() -> String) -> Result<Option<&'a str>, Why> {
     match field.word() {
         Some(word) if word.len() > TEXT_BYTES_MAX => Err(malformed(
             &path(),
@@ -208,18 +211,14 @@ fn optional<'a>(
     }
 }
 
-fn required<'a>(field: &'a Scalar<'_>, path: &str) -> Result<&'a str, Why> {
+fn required<'a>(field: &Scalar<'a>, path: &str) -> Result<&'a str, Why> {
     optional(field, || path.to_owned())?.ok_or_else(|| missing(path))
 }
 
-/// Keeps a text that could not be used, or a time as the carrier wrote it.
-fn keep_raw(event: &mut DeliveryEvent, path: &str, field: &Scalar<'_>) {
+/// Keeps a text that could not be used, or a time as the carrier wrote it; `name` begins with
+/// `raw.`.
+fn keep_raw<'a>(event: &mut Draft<'a>, name: &'a str, field: &Scalar<'a>) {
     if let Some(text) = field.any_word() {
-        let mut end = text.len().min(TEXT_BYTES_MAX);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let text = text.get(..end).unwrap_or_default().to_owned();
-        event.attributes.insert(["raw.", path].concat(), text);
+        event.attributes.insert(name, cut(text));
     }
 }

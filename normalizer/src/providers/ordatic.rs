@@ -6,17 +6,19 @@
 //! it; a courier who has the goods is `rider-delivering`. Which types arrive depends on the app's
 //! scope, so that one that is missing says nothing.
 
+mod input;
 mod refund;
 
 use schemas::{
-    DeliveryEvent, Kind, OccurredAtSource, OrderId,
-    delivery_event::{Milestone, Proof},
+    Kind, OccurredAtSource, OrderId,
+    delivery_event::{Draft, Milestone, Proof},
     ids::TEXT_BYTES_MAX,
     mapping::{Meaning, Words},
     set_aside::Why,
     symbols::Fulfilment,
 };
 
+use self::input::{Body, Data};
 use super::snapshot::{self, note};
 use crate::{
     event_time::Occurred,
@@ -31,31 +33,32 @@ const LINK_BYTES_MAX: usize = 2048;
 
 /// The body taken apart.
 struct Source<'a> {
-    webhook: &'a Webhook<'a>,
+    webhook: Webhook<'a>,
     event_type: &'a str,
     store_id: &'a str,
-    data: &'a Tree<'a>,
+    tree: &'a Tree<'a>,
+    data: Data<'a>,
 }
 
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Normalized, Why> {
-    let tree = Tree::read(webhook.body)?;
-    let event_type = tree.required("eventType", "eventType")?;
-    let store_id = optional(&tree, "storeId", "storeId")?.unwrap_or_default();
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Normalized<Draft<'_>>, Why> {
+    let body = Body::of(&Tree::read(webhook.arena, webhook.body)?);
+    let event_type = body.event_type.required("eventType")?;
+    let store_id = body.store_id.optional("storeId")?.unwrap_or_default();
     let source = Source {
         webhook,
         event_type,
         store_id,
-        data: tree.at("data"),
+        tree: body.data,
+        data: Data::of(body.data),
     };
     let words = Words {
         event_type,
         ..Words::default()
     };
     let meaning = snapshot::meaning(webhook, words);
-    let order_id = source.order_id(meaning.kind)?;
-    let mut event = source.event(meaning, order_id.as_ref());
+    let mut event = source.event(meaning, source.order_id(meaning.kind)?);
     let mut blobs = Vec::new();
-    if meaning.kind == Kind::ProofReceived || !source.data.at("proofDelivery").scalar().is_empty() {
+    if meaning.kind == Kind::ProofReceived || !source.data.proof_delivery.is_empty() {
         blobs.extend(source.proof(&mut event)?);
     }
     refund::fill(&source, &mut event)?;
@@ -65,13 +68,13 @@ pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Normalized, Why> {
     })
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Every documented event is about an order; of a new type that may not hold.
-    fn order_id(&self, kind: Kind) -> Result<Option<OrderId>, Why> {
+    fn order_id(&self, kind: Kind) -> Result<Option<OrderId<&'a str>>, Why> {
         const PATH: &str = "data.orderId";
         let is_new = kind == Kind::Unknown;
-        if !self.data.is_object() {
-            return match self.data.scalar() {
+        if !self.tree.is_object() {
+            return match self.tree.scalar() {
                 Scalar::Absent if is_new => Ok(None),
                 Scalar::Absent => Err(missing("data")),
                 Scalar::Text(_) | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
@@ -79,8 +82,8 @@ impl Source<'_> {
                 }
             };
         }
-        match optional(self.data, "orderId", PATH)? {
-            Some(id) => OrderId::new(id)
+        match self.data.order_id.optional(PATH)? {
+            Some(id) => OrderId::borrowed(id)
                 .map(Some)
                 .map_err(|error| malformed(PATH, &error.to_string())),
             None if is_new => Ok(None),
@@ -88,10 +91,10 @@ impl Source<'_> {
         }
     }
 
-    fn event(&self, meaning: Meaning, order_id: Option<&OrderId>) -> DeliveryEvent {
+    fn event(&self, meaning: Meaning, order_id: Option<OrderId<&'a str>>) -> Draft<'a> {
         let received_at = self.webhook.headers.received_at;
-        let digest = self.data.digest(&[]);
-        let id = order_id.map(OrderId::as_str).unwrap_or_default();
+        let digest = self.tree.digest(&[], self.webhook.arena);
+        let id = order_id.map(OrderId::text).unwrap_or_default();
         let mut event = self.webhook.event(Essentials {
             order_id,
             unit: if order_id.is_some() {
@@ -101,7 +104,7 @@ impl Source<'_> {
             },
             kind: meaning.kind,
             event_type: self.event_type,
-            dedup_key: &[self.store_id, id, self.event_type, &digest],
+            dedup_key: &[self.store_id, id, self.event_type, digest],
             occurred: Occurred {
                 at: received_at,
                 source: OccurredAtSource::Receipt,
@@ -110,7 +113,7 @@ impl Source<'_> {
         event.status = meaning.status;
         event.fulfilment = fulfilment(self.event_type);
         if !self.store_id.is_empty() {
-            event.store_id = Some(self.store_id.to_owned());
+            event.store_id = Some(self.store_id);
         }
         if let Some(status) = meaning.milestone {
             event.milestones.push(Milestone {
@@ -124,10 +127,9 @@ impl Source<'_> {
 
     /// A picture goes to the blob store; an address, or a text of another form, stays in the event
     /// unless the text is long.
-    fn proof(&self, event: &mut DeliveryEvent) -> Result<Option<Blob>, Why> {
+    fn proof(&self, event: &mut Draft<'a>) -> Result<Option<Blob>, Why> {
         const PATH: &str = "data.proofDelivery";
-        let field = self.data.at("proofDelivery").scalar();
-        let text = match field {
+        let text = match self.data.proof_delivery.scalar() {
             Scalar::Text(text) if !text.is_empty() => text,
             Scalar::Absent | Scalar::Text(_) => return Err(missing(PATH)),
             Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
@@ -138,9 +140,9 @@ impl Source<'_> {
             Found::Content { media_type, bytes } => proof::content(self.webhook, media_type, bytes),
             Found::Link(link) if link.len() <= LINK_BYTES_MAX => {
                 let proof = Proof {
-                    role: "delivery".into(),
+                    role: "delivery",
                     stop_index: None,
-                    uri: link.to_owned(),
+                    uri: link,
                     sha256: None,
                     media_type: None,
                     bytes: None,
@@ -152,9 +154,7 @@ impl Source<'_> {
             }
             Found::Link(text) | Found::Text(text) => {
                 // Perhaps who signed for it.
-                let headers = self.webhook.headers;
-                let privacy = self.webhook.rules.privacy.of(&headers.tenant, headers.pii);
-                note(event, "proof_delivery", privacy.apply(text).as_deref());
+                note(event, "proof_delivery", self.webhook.privacy().apply(text));
                 return Ok(None);
             }
         };
@@ -171,13 +171,6 @@ fn fulfilment(event_type: &str) -> Option<Fulfilment> {
         rider if rider.starts_with("rider-") => Some(Fulfilment::Courier),
         _ => None,
     }
-}
-
-fn optional<'a>(tree: &'a Tree<'_>, name: &str, path: &str) -> Result<Option<&'a str>, Why> {
-    if tree.at(name).scalar().is_empty() {
-        return Ok(None);
-    }
-    tree.required(name, path).map(Some)
 }
 
 #[cfg(test)]

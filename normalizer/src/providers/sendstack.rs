@@ -6,13 +6,19 @@
 //! a few event names are documented, so the names are open words.
 
 mod drops;
+mod input;
 mod times;
 
-use schemas::{DeliveryEvent, Kind, Micros, mapping::Words, set_aside::Why};
+use schemas::{Kind, Micros, delivery_event::Draft, mapping::Words, set_aside::Why};
 
-use self::{drops::Drop, times::Times};
+use self::{
+    drops::Drop,
+    input::{Delivery, Pickup, Tracker},
+    times::Times,
+};
 use super::snapshot::{self, cut, note};
 use crate::{
+    event_time::{Zone, zone},
     json::{Scalar, malformed, missing},
     normalize::{Essentials, Webhook},
     privacy::TenantPrivacy,
@@ -25,37 +31,34 @@ const NOT_IDENTITY: [&str; 4] = ["webhookId", "pickupOtp", "dropoffOtp", "otp"];
 const DROPS_MAX: usize = 1000;
 /// Where the endpoint names no other.
 const CURRENCY: &str = "NGN";
-/// What a tracker's alert says of itself, at the top, in `data` or in `config`.
-const TRACKER: [(&str, &str); 5] = [
-    ("trackerId", "tracker_id"),
-    ("deviceId", "device_id"),
-    ("speed", "speed"),
-    ("speedLimit", "speed_limit"),
-    ("minimumParkingDuration", "minimum_parking_duration"),
-];
-
 /// Everything that the events of a webhook are made from.
 struct Source<'a> {
-    webhook: &'a Webhook<'a>,
-    tree: &'a Tree<'a>,
+    webhook: Webhook<'a>,
+    tree: Tree<'a>,
+    delivery: Delivery<'a>,
+    pickup: Pickup<'a>,
     event_type: &'a str,
-    digest: String,
+    digest: &'a str,
+    zone: Zone,
     /// Of the delivery.
     created_at: Option<Micros>,
     privacy: TenantPrivacy<'a>,
 }
 
-pub(crate) fn events(webhook: &Webhook<'_>) -> Result<Vec<DeliveryEvent>, Why> {
-    let tree = Tree::read(webhook.body)?;
-    let event_type = tree.required("eventType", "eventType")?;
-    let headers = webhook.headers;
+pub(crate) fn events(webhook: Webhook<'_>) -> Result<Vec<Draft<'_>>, Why> {
+    let tree = Tree::read(webhook.arena, webhook.body)?;
+    let delivery = Delivery::of(&tree);
+    let event_type = delivery.event_type.required("eventType")?;
     let source = Source {
         webhook,
-        tree: &tree,
+        tree,
+        delivery,
+        pickup: Pickup::of(delivery.pickup),
         event_type,
-        digest: tree.digest(&NOT_IDENTITY),
-        created_at: times::instant(tree.at("createdAt").scalar()),
-        privacy: webhook.rules.privacy.of(&headers.tenant, headers.pii),
+        digest: tree.digest(&NOT_IDENTITY, webhook.arena),
+        zone: zone(webhook.headers.timezone),
+        created_at: times::instant(delivery.created_at),
+        privacy: webhook.privacy(),
     };
     // Without a drop's word: what the name alone means.
     let kind = snapshot::meaning(webhook, source.words(None)).kind;
@@ -78,11 +81,11 @@ impl<'a> Source<'a> {
     /// The drops, each with an id of its own. An alert of a tracker has none, and a new kind of
     /// event may have none.
     fn drops(&self, kind: Kind) -> Result<Vec<Drop<'a>>, Why> {
-        let list = self.tree.at("drops");
+        let list = self.delivery.drops;
         let items = list.items();
         match kind {
             Kind::TelemetryAlert => return Ok(Vec::new()),
-            Kind::Unknown if *list.scalar() == Scalar::Absent || is_empty(list) => {
+            Kind::Unknown if is_nothing(list) => {
                 return Ok(Vec::new());
             }
             Kind::Unknown
@@ -101,7 +104,7 @@ impl<'a> Source<'a> {
             | Kind::NoteAdded
             | Kind::ScheduleChanged => {}
         }
-        if *list.scalar() == Scalar::Absent || is_empty(list) {
+        if is_nothing(list) {
             return Err(missing("drops"));
         }
         if items.is_empty() {
@@ -126,37 +129,46 @@ impl<'a> Source<'a> {
     }
 
     /// What concerns no order.
-    fn account(&self, kind: Kind) -> DeliveryEvent {
+    fn account(&self, kind: Kind) -> Draft<'a> {
         let times = Times::of_receipt(self.webhook.headers.received_at);
         let mut event = self.webhook.event(Essentials {
             order_id: None,
             unit: "account",
             kind,
             event_type: self.event_type,
-            dedup_key: &[&self.digest],
+            dedup_key: &[self.digest],
             occurred: times.occurred,
         });
-        event.parent_id = self.tree.word("id").map(|id| cut(id).to_owned());
-        for place in [self.tree, self.tree.at("data"), self.tree.at("config")] {
-            for (field, name) in TRACKER {
-                note(&mut event, name, place.word(field));
+        event.parent_id = self.delivery.id.word().map(cut);
+        for place in [&self.tree, self.delivery.data, self.delivery.config] {
+            let tracker = Tracker::of(place);
+            for (name, field) in [
+                ("device_id", tracker.device_id),
+                ("minimum_parking_duration", tracker.minimum_parking_duration),
+                ("speed", tracker.speed),
+                ("speed_limit", tracker.speed_limit),
+                ("tracker_id", tracker.tracker_id),
+            ] {
+                note(&mut event, name, field.word());
             }
             let mut fences = Vec::new();
-            place.at("geofenceIds").texts(&mut fences);
+            tracker.geofence_ids.texts(&mut fences);
             if !fences.is_empty() {
-                note(&mut event, "geofence_ids", Some(&fences.join(",")));
+                let fences = self.webhook.arena.copied(&fences.join(","));
+                note(&mut event, "geofence_ids", Some(fences));
             }
         }
         event
     }
 
-    fn personal(&self, tree: &Tree<'_>, name: &str) -> Option<String> {
-        tree.word(name).and_then(|text| self.privacy.apply(text))
+    fn personal(&self, field: &Tree<'a>) -> Option<&'a str> {
+        field.word().and_then(|text| self.privacy.apply(text))
     }
 }
 
-fn is_empty(list: &Tree<'_>) -> bool {
-    matches!(list, Tree::List(items) if items.is_empty())
+/// Absent, or an empty list.
+fn is_nothing(list: &Tree<'_>) -> bool {
+    matches!(list, Tree::Leaf(Scalar::Absent) | Tree::List([]))
 }
 
 #[cfg(test)]

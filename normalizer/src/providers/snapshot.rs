@@ -1,8 +1,8 @@
 //! What the carriers have in common that send the whole order each time.
 
 use schemas::{
-    DeliveryEvent, Kind, Micros, OccurredAtSource, Status,
-    delivery_event::{Location, Milestone, Proof},
+    Kind, Micros, OccurredAtSource, Status,
+    delivery_event::{Draft, Location, Milestone, Proof},
     ids::TEXT_BYTES_MAX,
     mapping::{Meaning, Words},
 };
@@ -14,7 +14,7 @@ const IMAGES_MAX: usize = 32;
 const LINK_BYTES_MAX: usize = 2048;
 
 /// What the words mean; new ones are UNKNOWN.
-pub(super) fn meaning(webhook: &Webhook<'_>, words: Words<'_>) -> Meaning {
+pub(super) fn meaning(webhook: Webhook<'_>, words: Words<'_>) -> Meaning {
     let unknown = Meaning {
         kind: Kind::Unknown,
         status: None,
@@ -30,7 +30,7 @@ pub(super) fn meaning(webhook: &Webhook<'_>, words: Words<'_>) -> Meaning {
 }
 
 /// What a stop's own word means; the order's words mean nothing there.
-pub(super) fn stop_status(webhook: &Webhook<'_>, event_type: &str, word: &str) -> Status {
+pub(super) fn stop_status(webhook: Webhook<'_>, event_type: &str, word: &str) -> Status {
     let words = Words {
         event_type,
         provider_status: Some(word),
@@ -45,7 +45,7 @@ pub(super) fn stop_status(webhook: &Webhook<'_>, event_type: &str, word: &str) -
 
 /// Adds what a snapshot proves about the past: no later than it was received, and once.
 pub(super) fn prove(
-    event: &mut DeliveryEvent,
+    event: &mut Draft<'_>,
     status: Status,
     at: Option<Micros>,
     stop_index: Option<i32>,
@@ -62,17 +62,11 @@ pub(super) fn prove(
     }
 }
 
-/// Keeps a time as the carrier wrote it, or a text that could not be used.
-pub(super) fn keep_raw(event: &mut DeliveryEvent, path: &str, text: &str) {
-    event
-        .attributes
-        .insert(["raw.", path].concat(), cut(text).to_owned());
-}
-
-/// An attribute, cut to what an attribute may hold.
-pub(super) fn note(event: &mut DeliveryEvent, name: impl Into<String>, text: Option<&str>) {
+/// An attribute, cut to what an attribute may hold. The name of what is kept as the carrier wrote it
+/// begins with `raw.`: times, and texts that could not be used.
+pub(super) fn note<'a>(event: &mut Draft<'a>, name: &'a str, text: Option<&'a str>) {
     if let Some(text) = text {
-        event.attributes.insert(name.into(), cut(text).to_owned());
+        event.attributes.insert(name, cut(text));
     }
 }
 
@@ -86,9 +80,10 @@ pub(super) fn cut(text: &str) -> &str {
 }
 
 /// Both degrees, or none; zero is nowhere.
-pub(super) fn place(tree: &Tree<'_>, latitude: &str, longitude: &str) -> Option<Location> {
-    let degrees = |name: &str, most: f64| {
-        let degrees = tree.word(name)?.parse::<f64>().ok()?;
+pub(super) fn place(latitude: &Tree<'_>, longitude: &Tree<'_>) -> Option<Location> {
+    let degrees = |field: &Tree<'_>, most: f64| {
+        let text = field.word().filter(|text| *text != "0")?;
+        let degrees = text.parse::<f64>().ok()?;
         (degrees != 0.0 && degrees.abs() <= most).then_some(degrees)
     };
     Some(Location {
@@ -98,12 +93,15 @@ pub(super) fn place(tree: &Tree<'_>, latitude: &str, longitude: &str) -> Option<
 }
 
 /// Pictures by address, wherever they stand in a field; they stay where they are.
-pub(super) fn images(
-    event: &mut DeliveryEvent,
-    field: &Tree<'_>,
-    role: &str,
+pub(super) fn images<'a>(
+    event: &mut Draft<'a>,
+    field: &Tree<'a>,
+    role: &'a str,
     stop_index: Option<i32>,
 ) {
+    if field.is_empty() {
+        return;
+    }
     let mut texts = Vec::new();
     field.texts(&mut texts);
     let apart = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '[' | ']');
@@ -113,9 +111,9 @@ pub(super) fn images(
         .filter(|link| link.len() <= LINK_BYTES_MAX);
     for link in links.take(IMAGES_MAX) {
         let proof = Proof {
-            role: role.to_owned(),
+            role,
             stop_index,
-            uri: link.to_owned(),
+            uri: link,
             sha256: None,
             media_type: None,
             bytes: None,

@@ -1,52 +1,26 @@
 //! The order's own words: who drives, what it costs, why it was called off.
 
 use schemas::{
-    DeliveryEvent, Money, PiiRule, Status,
-    delivery_event::{Driver, PricePart},
+    Money, PiiRule, Status,
+    delivery_event::{Draft, Driver, PricePart},
 };
 
-use super::Source;
+use super::{Source, input::Order};
 use crate::{
-    providers::snapshot::{cut, images, keep_raw, note},
-    tree::{Tree, plain_number},
+    providers::snapshot::{cut, images, note},
+    tree::plain_number,
 };
 
-/// The price is the first that is there.
-const TOTALS: [&str; 2] = ["total_pay", "total_price"];
-const PRICE_PARTS: [&str; 7] = [
-    "distance_price",
-    "stoppoint_price",
-    "special_request_price",
-    "vat",
-    "voucher_discount",
-    "subtotal_price",
-    "total_price",
-];
-/// Kept as they are. `surcharge` is a multiplier, equal to `surge_rate`, and no money.
-const NOTES: [&str; 9] = [
-    "service_id",
-    "payment_method",
-    "partner",
-    "app",
-    "promo_code",
-    "surcharge",
-    "surge_rate",
-    "distance",
-    "cancel_code",
-];
-/// The account is named by its owner's phone.
-const PERSONAL_NOTES: [&str; 2] = ["user_id", "user_name"];
+/// So many of the amounts are totals.
+const TOTALS: usize = 2;
 const CURRENCY: &str = "VND";
 const CURRENCY_BYTES_MAX: usize = 8;
 
-pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
-    let tree = source.tree;
+pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
+    let order = &source.order;
     event.driver = driver(source);
-    event.market = tree.word("city_id").map(|city| cut(city).to_owned());
-    event.store_id = tree
-        .word("store_id")
-        .filter(|id| *id != "0")
-        .map(|id| cut(id).to_owned());
+    event.market = order.city_id.word().map(cut);
+    event.store_id = order.store_id.word().filter(|id| *id != "0").map(cut);
     event.attempt = source
         .status
         .strip_prefix("FAILED_")
@@ -56,27 +30,37 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
     money(source, event);
     canceled(source, event);
     link(source, event);
-    for name in NOTES {
-        note(event, name, tree.word(name));
+    // `surcharge` is a multiplier, equal to `surge_rate`, and no money.
+    for (name, field) in [
+        ("app", order.app),
+        ("cancel_code", order.cancel_code),
+        ("distance", order.distance),
+        ("partner", order.partner),
+        ("payment_method", order.payment_method),
+        ("promo_code", order.promo_code),
+        ("service_id", order.service_id),
+        ("surcharge", order.surcharge),
+        ("surge_rate", order.surge_rate),
+    ] {
+        note(event, name, field.word());
     }
-    for name in PERSONAL_NOTES {
-        note(event, name, source.personal(tree.word(name)).as_deref());
-    }
+    // The account is named by its owner's phone.
+    note(event, "user_id", source.personal(order.user_id));
+    note(event, "user_name", source.personal(order.user_name));
 }
 
 /// Drivers are often known by their phone.
-fn driver(source: &Source<'_>) -> Option<Driver> {
-    let id = source.tree.word("supplier_id");
+fn driver<'a>(source: &Source<'a>) -> Option<Driver<&'a str>> {
     let driver = Driver {
-        id: match id {
+        id: match source.order.supplier_id.word() {
             Some(id) if is_phone(id) => source.privacy.apply(id),
-            Some(id) => Some(cut(id).to_owned()),
+            Some(id) => Some(cut(id)),
             None => None,
         },
-        name: source.personal(source.tree.word("supplier_name")),
+        name: source.personal(source.order.supplier_name),
         ..Driver::default()
     };
-    (driver != Driver::default()).then_some(driver)
+    (driver.id.is_some() || driver.name.is_some()).then_some(driver)
 }
 
 /// A number as Vietnam writes them, with or without its country's prefix.
@@ -87,22 +71,43 @@ fn is_phone(text: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn money(source: &Source<'_>, event: &mut DeliveryEvent) {
-    let tree = source.tree;
-    for name in TOTALS.into_iter().chain(PRICE_PARTS) {
-        let Some(text) = tree.word(name) else {
+/// The price is the first total that is there; every other amount is a part.
+fn money<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
+    let order = &source.order;
+    let amounts = [
+        ("total_pay", "raw.total_pay", order.total_pay),
+        ("total_price", "raw.total_price", order.total_price),
+        ("distance_price", "raw.distance_price", order.distance_price),
+        (
+            "stoppoint_price",
+            "raw.stoppoint_price",
+            order.stoppoint_price,
+        ),
+        (
+            "special_request_price",
+            "raw.special_request_price",
+            order.special_request_price,
+        ),
+        ("vat", "raw.vat", order.vat),
+        (
+            "voucher_discount",
+            "raw.voucher_discount",
+            order.voucher_discount,
+        ),
+        ("subtotal_price", "raw.subtotal_price", order.subtotal_price),
+        // Also where it is the price.
+        ("total_price", "raw.total_price", order.total_price),
+    ];
+    event.price_parts.reserve(amounts.len());
+    for (place, (name, raw, field)) in amounts.into_iter().enumerate() {
+        let Some(text) = field.word() else {
             continue;
         };
         match amount(source, text) {
-            None => keep_raw(event, name, text),
-            Some(money) if TOTALS.contains(&name) && event.price.is_none() => {
-                event.price = Some(money);
-            }
+            None => note(event, raw, Some(text)),
+            Some(money) if place < TOTALS && event.price.is_none() => event.price = Some(money),
             Some(money) if event.price_parts.iter().all(|part| part.name != name) => {
-                event.price_parts.push(PricePart {
-                    name: name.to_owned(),
-                    money,
-                });
+                event.price_parts.push(PricePart { name, money });
             }
             Some(_) => {}
         }
@@ -110,42 +115,41 @@ fn money(source: &Source<'_>, event: &mut DeliveryEvent) {
 }
 
 /// The order's currency: its own, else the endpoint's.
-pub(super) fn currency<'a>(tree: &'a Tree<'_>, of_endpoint: Option<&'a str>) -> &'a str {
-    tree.word("currency")
-        .filter(|code| code.len() <= CURRENCY_BYTES_MAX)
+pub(super) fn currency<'a>(order: &Order<'a>, of_endpoint: Option<&'a str>) -> &'a str {
+    let own = order.currency.word();
+    own.filter(|code| code.len() <= CURRENCY_BYTES_MAX)
         .or(of_endpoint)
         .unwrap_or(CURRENCY)
 }
 
 /// An amount of the order's currency. The dong has no minor unit, so `33000.0` is 33000.
-pub(super) fn amount(source: &Source<'_>, text: &str) -> Option<Money> {
+pub(super) fn amount<'a>(source: &Source<'a>, text: &str) -> Option<Money<&'a str>> {
     let text = if source.currency == CURRENCY {
         plain_number(text)
     } else {
         text.into()
     };
-    Money::parse(&text, source.currency).ok()
+    Money::borrowed(&text, source.currency).ok()
 }
 
-fn canceled(source: &Source<'_>, event: &mut DeliveryEvent) {
-    let tree = source.tree;
-    images(event, tree.at("cancel_image_url"), "cancellation", None);
-    event.cancel_reason = tree.word("cancel_comment").map(|text| cut(text).to_owned());
-    let by_user = tree.flag("cancel_by_user");
-    event.canceled_by = match (event.status, by_user) {
-        (Some(Status::Expired), _) => Some("system".to_owned()),
-        (Some(Status::Canceled), Some(true)) => Some("user".to_owned()),
-        (Some(Status::Canceled), Some(false)) => Some("driver_or_system".to_owned()),
+fn canceled<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
+    let order = &source.order;
+    images(event, order.cancel_image_url, "cancellation", None);
+    event.cancel_reason = order.cancel_comment.word().map(cut);
+    event.canceled_by = match (event.status, order.cancel_by_user.flag()) {
+        (Some(Status::Expired), _) => Some("system"),
+        (Some(Status::Canceled), Some(true)) => Some("user"),
+        (Some(Status::Canceled), Some(false)) => Some("driver_or_system"),
         (_, _) => None,
     };
 }
 
 /// Whether the comment is the carrier's own for an order that no driver took in time.
-pub(super) fn nobody_accepted(tree: &Tree<'_>) -> bool {
-    let Some(comment) = tree.word("cancel_comment") else {
+pub(super) fn nobody_accepted(order: &Order<'_>) -> bool {
+    let Some(comment) = order.cancel_comment.word() else {
         return false;
     };
-    if tree.flag("cancel_by_user") == Some(true) {
+    if order.cancel_by_user.flag() == Some(true) {
         return false;
     }
     let comment = comment.to_lowercase();
@@ -155,26 +159,26 @@ pub(super) fn nobody_accepted(tree: &Tree<'_>) -> bool {
 }
 
 /// The tail of the shared link is a phone, and so is a part of the other one's query.
-fn link(source: &Source<'_>, event: &mut DeliveryEvent) {
+fn link<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
     let keep = source.webhook.headers.pii == PiiRule::Keep;
-    event.share_link = match source.tree.word("shared_link") {
-        Some(link) if keep => Some(link.to_owned()),
+    event.share_link = match source.order.shared_link.word() {
+        Some(link) if keep => Some(link),
         Some(link) => without_tail(link),
         None => None,
     };
     if keep {
-        let portal = source.tree.word("insurance_portal_url");
+        let portal = source.order.insurance_portal_url.word();
         note(event, "insurance_portal_url", portal);
     }
 }
 
 /// A link without its last segment and its query; none where nothing but the host is left.
-fn without_tail(link: &str) -> Option<String> {
+fn without_tail(link: &str) -> Option<&str> {
     let link = link.split(['?', '#']).next()?.trim_end_matches('/');
     let (host, _) = link
         .split_once("://")
         .map(|(_, rest)| rest)?
         .split_once('/')?;
     let (head, _) = link.rsplit_once('/')?;
-    (!head.ends_with(host)).then(|| head.to_owned())
+    (!head.ends_with(host)).then_some(head)
 }

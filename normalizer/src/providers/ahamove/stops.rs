@@ -1,19 +1,20 @@
 //! `path[]`: 0 is the pickup, the others are drops.
 
 use schemas::{
-    DeliveryEvent, Money, Status,
-    delivery_event::{Location, Stop},
+    Money, Status,
+    delivery_event::{self, Draft, Location},
     set_aside::Why,
 };
 
 use super::{
     Source,
+    input::{Order, Stop},
     order::amount,
-    times::{STOP_TIMES, instant, keep_written},
+    times::instant,
 };
 use crate::{
     json::malformed,
-    providers::snapshot::{cut, images, keep_raw, note, place, prove, stop_status},
+    providers::snapshot::{cut, images, note, place, prove, stop_status},
     tree::Tree,
 };
 
@@ -30,16 +31,20 @@ pub(super) enum Drops {
     Unknown,
 }
 
-pub(super) fn drops(source: &Source<'_>) -> Result<Drops, Why> {
-    let stops = source.tree.at("path").items();
+pub(super) fn read<'a>(order: &Order<'a>) -> Result<Vec<Stop<'a>>, Why> {
+    let stops = order.path.items();
     if stops.len() > STOPS_MAX {
         return Err(malformed(
             "path",
             &format!("has more than {STOPS_MAX} entries"),
         ));
     }
+    Ok(stops.iter().map(Stop::of).collect())
+}
+
+pub(super) fn drops(source: &Source<'_>) -> Drops {
     let (mut all, mut delivered, mut failed) = (0, 0, 0);
-    for stop in stops.iter().skip(1) {
+    for stop in source.stops.iter().skip(1) {
         all += 1;
         match status(source, 1, stop) {
             Some(Status::Delivered) => delivered += 1,
@@ -47,108 +52,127 @@ pub(super) fn drops(source: &Source<'_>) -> Result<Drops, Why> {
             Some(_) | None => {}
         }
     }
-    Ok(match (delivered, failed) {
+    match (delivered, failed) {
         (0, 0) => Drops::Unknown,
         (0, _) => Drops::Failed,
         (delivered, _) if delivered == all => Drops::AllDelivered,
         _ => Drops::SomeDelivered,
-    })
-}
-
-pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) {
-    for (index, stop) in (0..).zip(source.tree.at("path").items()) {
-        if stop.is_object() {
-            let partial = partial(source, index, stop, event);
-            event.stops.push(partial);
-        }
     }
 }
 
-fn partial(source: &Source<'_>, index: i32, stop: &Tree<'_>, event: &mut DeliveryEvent) -> Stop {
-    let path = format!("path[{index}].");
+pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
+    event.stops.reserve(source.stops.len());
+    let stops = source.order.path.items().iter().zip(&source.stops);
+    for (index, (_, stop)) in (0..).zip(stops).filter(|(_, (tree, _))| tree.is_object()) {
+        let partial = partial(source, index, stop, event);
+        event.stops.push(partial);
+    }
+}
+
+fn partial<'a>(
+    source: &Source<'a>,
+    index: i32,
+    stop: &Stop<'a>,
+    event: &mut Draft<'a>,
+) -> delivery_event::Stop<&'a str> {
     let status = status(source, index, stop);
     let at = match status {
-        Some(Status::Returned) => instant(stop, "return_time"),
-        Some(Status::Failed) => instant(stop, "fail_time"),
-        Some(_) => instant(stop, "complete_time"),
+        Some(Status::Returned) => instant(stop.return_time),
+        Some(Status::Failed) => instant(stop.fail_time),
+        Some(_) => instant(stop.complete_time),
         None => None,
     };
     let place = location(stop, status);
-    for name in STOP_TIMES {
-        keep_written(event, stop, &path, name);
-    }
     let handed_over = if index == 0 {
         Status::PickedUp
     } else {
         Status::Delivered
     };
-    let proofs = [
-        (handed_over, "complete_time"),
-        (Status::Failed, "fail_time"),
-        (Status::Returned, "return_time"),
-    ];
-    for (status, name) in proofs {
-        prove(event, status, instant(stop, name), Some(index));
+    for (status, name, field) in [
+        (handed_over, "complete_time", stop.complete_time),
+        (Status::Failed, "fail_time", stop.fail_time),
+        (Status::Returned, "return_time", stop.return_time),
+    ] {
+        if let Some(text) = super::times::written(field) {
+            keep_raw(source, event, (index, name), text);
+            prove(event, status, instant(field), Some(index));
+        }
     }
-    images(event, stop.at("pod_info"), "delivery", Some(index));
-    images(event, stop.at("por_info"), "return", Some(index));
-    if let Some(remarks) = source.personal(stop.word("remarks")) {
-        note(event, [&path, "remarks"].concat(), Some(&remarks));
+    images(event, stop.pod_info, "delivery", Some(index));
+    images(event, stop.por_info, "return", Some(index));
+    if let Some(remarks) = source.personal(stop.remarks) {
+        let arena = source.webhook.arena;
+        let name = arena.text(format_args!("path[{index}].remarks"));
+        note(event, name, Some(remarks));
     }
-    Stop {
+    delivery_event::Stop {
         index,
         status,
-        provider_status: stop.word("status").map(|word| cut(word).to_owned()),
+        provider_status: stop.status.word().map(cut),
         latitude: place.map(|place| place.latitude),
         longitude: place.map(|place| place.longitude),
-        address: source.personal(stop.word("address")),
-        contact: source.personal(stop.word("name")),
-        phone: source.personal(stop.word("mobile")),
+        address: source.personal(stop.address),
+        contact: source.personal(stop.name),
+        phone: source.personal(stop.mobile),
         occurred_at: at,
-        cash_on_delivery: cash(source, stop, &path, event),
-        failure_reason: stop.word("fail_comment").map(|text| cut(text).to_owned()),
-        tracking_id: stop.word("tracking_number").map(|id| cut(id).to_owned()),
-        ..Stop::default()
+        cash_on_delivery: cash(source, index, stop.cod, event),
+        failure_reason: stop.fail_comment.word().map(cut),
+        tracking_id: stop.tracking_number.word().map(cut),
+        ..delivery_event::Stop::default()
     }
 }
 
+/// Keeps one of a stop's fields as it was written.
+fn keep_raw<'a>(
+    source: &Source<'a>,
+    event: &mut Draft<'a>,
+    (index, field): (i32, &str),
+    text: &'a str,
+) {
+    let arena = source.webhook.arena;
+    let name = arena.text(format_args!("raw.path[{index}].{field}"));
+    note(event, name, Some(text));
+}
+
 /// By its word, else by its times; goods that came back are more than failed.
-fn status(source: &Source<'_>, index: i32, stop: &Tree<'_>) -> Option<Status> {
-    let is_set = |name: &str| instant(stop, name).is_some();
+fn status(source: &Source<'_>, index: i32, stop: &Stop<'_>) -> Option<Status> {
+    let is_set = |field: &Tree<'_>| instant(field).is_some();
     let event_type = if index == 0 { "path[0]" } else { "path[]" };
-    let said = match stop.word("status") {
+    let said = match stop.status.word() {
         Some(word) => Some(stop_status(source.webhook, event_type, word)),
         None if index == 0 => None,
-        None if is_set("fail_time") => Some(Status::Failed),
-        None if is_set("complete_time") => Some(Status::Delivered),
+        None if is_set(stop.fail_time) => Some(Status::Failed),
+        None if is_set(stop.complete_time) => Some(Status::Delivered),
         None => None,
     };
     match said {
-        None | Some(Status::Failed) if index > 0 && is_set("return_time") => Some(Status::Returned),
+        None | Some(Status::Failed) if index > 0 && is_set(stop.return_time) => {
+            Some(Status::Returned)
+        }
         said => said,
     }
 }
 
 /// The stop's own place if it is told, else where it was served.
-fn location(stop: &Tree<'_>, status: Option<Status>) -> Option<Location> {
-    let completed = || place(stop, "complete_lat", "complete_lng");
-    let failed = || place(stop, "fail_lat", "fail_lng");
-    place(stop, "lat", "lng").or_else(|| match status {
+fn location(stop: &Stop<'_>, status: Option<Status>) -> Option<Location> {
+    let completed = || place(stop.complete_lat, stop.complete_lng);
+    let failed = || place(stop.fail_lat, stop.fail_lng);
+    place(stop.lat, stop.lng).or_else(|| match status {
         Some(Status::Failed | Status::Returned) => failed().or_else(completed),
         Some(_) | None => completed().or_else(failed),
     })
 }
 
-fn cash(
-    source: &Source<'_>,
-    stop: &Tree<'_>,
-    path: &str,
-    event: &mut DeliveryEvent,
-) -> Option<Money> {
-    let text = stop.word("cod")?;
+fn cash<'a>(
+    source: &Source<'a>,
+    index: i32,
+    field: &Tree<'a>,
+    event: &mut Draft<'a>,
+) -> Option<Money<&'a str>> {
+    let text = field.word()?;
     let money = amount(source, text);
     if money.is_none() {
-        keep_raw(event, &[path, "cod"].concat(), text);
+        keep_raw(source, event, (index, "cod"), text);
     }
     money
 }

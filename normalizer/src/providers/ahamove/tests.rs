@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Privacy, Rules};
+use crate::{Privacy, Rules, normalize};
 
 #[derive(Deserialize)]
 struct Rows {
@@ -29,7 +29,7 @@ fn headers(service: &str, pii: &str) -> RawHeaders {
     RawHeaders::from_pairs(pairs.map(|(name, value)| (name, value.as_bytes()))).unwrap()
 }
 
-fn event_of(headers: &RawHeaders, body: &Value) -> DeliveryEvent {
+fn event_of(headers: &RawHeaders, body: &Value) -> schemas::DeliveryEvent {
     let privacy = Privacy::new(b"key");
     let rules = Rules {
         mapping: Mapping::embedded(),
@@ -37,12 +37,7 @@ fn event_of(headers: &RawHeaders, body: &Value) -> DeliveryEvent {
         blobs_url: None,
     };
     let body = body.to_string();
-    let mut events = events(&Webhook {
-        headers,
-        body: &body,
-        rules,
-    })
-    .unwrap();
+    let mut events = normalize(headers, body.as_bytes(), rules).unwrap().events;
     assert_eq!(events.len(), 1);
     events.remove(0)
 }
@@ -161,17 +156,12 @@ fn no_phone_and_no_key_passes_unless_personal_data_is_kept_and_the_key_never() {
 fn more_stops_than_an_order_has_are_refused() {
     let body = json!({ "_id": "1", "status": "ASSIGNING", "path": vec![json!({}); 201] });
     let privacy = Privacy::new(b"key");
-    let webhook = Webhook {
-        headers: &headers("instant", "keep"),
-        body: &body.to_string(),
-        rules: Rules {
-            mapping: Mapping::embedded(),
-            privacy: &privacy,
-            blobs_url: None,
-        },
+    let rules = Rules {
+        mapping: Mapping::embedded(),
+        privacy: &privacy,
+        blobs_url: None,
     };
-    assert_eq!(
-        events(&webhook).unwrap_err().detail,
-        "path has more than 200 entries"
-    );
+    let headers = headers("instant", "keep");
+    let why = normalize(&headers, body.to_string().as_bytes(), rules).unwrap_err();
+    assert_eq!(why.detail, "path has more than 200 entries");
 }

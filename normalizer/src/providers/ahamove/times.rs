@@ -1,26 +1,14 @@
 //! When it happened: the time that belongs to the status, else the newest one that is set. All are
 //! seconds since 1970, as whole numbers or with a fraction.
 
-use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Status, mapping::Meaning};
+use schemas::{Kind, Micros, OccurredAtSource, Status, delivery_event::Draft, mapping::Meaning};
 
-use super::Source;
+use super::{Source, input::Stop};
 use crate::{
     event_time::{Occurred, epoch, occurred, plausible},
-    providers::snapshot::{keep_raw, prove},
+    providers::snapshot::{note, prove},
     tree::{Tree, plain_number},
 };
-
-/// The order's times, but for its creation, which dates nothing else.
-const ORDER_TIMES: [&str; 6] = [
-    "order_time",
-    "accept_time",
-    "board_time",
-    "pickup_time",
-    "complete_time",
-    "cancel_time",
-];
-const CREATE_TIME: &str = "create_time";
-pub(super) const STOP_TIMES: [&str; 3] = ["complete_time", "fail_time", "return_time"];
 
 pub(super) struct Times {
     pub(super) occurred: Occurred,
@@ -40,26 +28,40 @@ impl Times {
     }
 
     /// The event's times and what they prove.
-    pub(super) fn fill(&self, source: &Source<'_>, meaning: Meaning, event: &mut DeliveryEvent) {
-        let at = |name: &str| instant(source.tree, name);
-        event.created_at = at(CREATE_TIME);
-        let ordered = at("order_time");
+    pub(super) fn fill<'a>(&self, source: &Source<'a>, meaning: Meaning, event: &mut Draft<'a>) {
+        let order = &source.order;
+        event.created_at = instant(order.create_time);
+        let ordered = instant(order.order_time);
         event.scheduled_at = ordered
             .filter(|ordered| event.created_at.is_some_and(|created| *ordered > created))
-            .or_else(|| at("idle_until"));
-        for name in ORDER_TIMES.into_iter().chain([CREATE_TIME, "idle_until"]) {
-            keep_written(event, source.tree, "", name);
+            .or_else(|| instant(order.idle_until));
+        for (name, field) in [
+            ("raw.accept_time", order.accept_time),
+            ("raw.board_time", order.board_time),
+            ("raw.cancel_time", order.cancel_time),
+            ("raw.complete_time", order.complete_time),
+            ("raw.create_time", order.create_time),
+            ("raw.idle_until", order.idle_until),
+            ("raw.order_time", order.order_time),
+            ("raw.pickup_time", order.pickup_time),
+        ] {
+            note(event, name, written(field));
         }
 
         prove(event, Status::Created, event.created_at, None);
-        prove(event, Status::Assigned, at("accept_time"), None);
+        prove(event, Status::Assigned, instant(order.accept_time), None);
         if source.is_instant() {
-            prove(event, Status::EnRouteToPickup, at("accept_time"), None);
-            prove(event, Status::AtPickup, at("board_time"), None);
-            prove(event, Status::PickedUp, at("pickup_time"), None);
-            prove(event, Status::InTransit, at("pickup_time"), None);
+            prove(
+                event,
+                Status::EnRouteToPickup,
+                instant(order.accept_time),
+                None,
+            );
+            prove(event, Status::AtPickup, instant(order.board_time), None);
+            prove(event, Status::PickedUp, instant(order.pickup_time), None);
+            prove(event, Status::InTransit, instant(order.pickup_time), None);
         } else {
-            prove(event, Status::PickedUp, at("pickup_time"), None);
+            prove(event, Status::PickedUp, instant(order.pickup_time), None);
         }
         prove_end(source, event);
         if let Some(status) = meaning.milestone
@@ -70,7 +72,7 @@ impl Times {
     }
 }
 
-fn prove_end(source: &Source<'_>, event: &mut DeliveryEvent) {
+fn prove_end(source: &Source<'_>, event: &mut Draft<'_>) {
     let closed = match event.status {
         Some(status @ (Status::Delivered | Status::PartiallyDelivered)) => Some(status),
         Some(Status::Failed | Status::Returning | Status::Returned)
@@ -81,13 +83,13 @@ fn prove_end(source: &Source<'_>, event: &mut DeliveryEvent) {
         Some(_) | None => None,
     };
     if let Some(status) = closed {
-        prove(event, status, instant(source.tree, "complete_time"), None);
+        prove(event, status, instant(source.order.complete_time), None);
     }
     if event.status == Some(Status::Returned) {
         prove(
             event,
             Status::Returned,
-            newest_of_stops(source, "return_time"),
+            newest_of_stops(source, |stop| stop.return_time),
             None,
         );
     }
@@ -95,53 +97,67 @@ fn prove_end(source: &Source<'_>, event: &mut DeliveryEvent) {
         Some(Status::Expired) => Status::Expired,
         Some(_) | None => Status::Canceled,
     };
-    prove(event, called_off, instant(source.tree, "cancel_time"), None);
+    prove(event, called_off, instant(source.order.cancel_time), None);
 }
 
 /// The time that belongs to the carrier's word.
 fn exact(source: &Source<'_>, kind: Kind) -> Option<Micros> {
-    let at = |name: &str| instant(source.tree, name);
+    let order = &source.order;
     match (source.status, source.sub_status) {
-        _ if kind == Kind::OrderCreated => at(CREATE_TIME),
-        ("ASSIGNING", _) => at("order_time"),
-        ("ACCEPTED", Some("BOARDED")) if source.is_instant() => at("board_time"),
-        ("ACCEPTED", _) => at("accept_time"),
+        _ if kind == Kind::OrderCreated => instant(order.create_time),
+        ("ASSIGNING", _) => instant(order.order_time),
+        ("ACCEPTED", Some("BOARDED")) if source.is_instant() => instant(order.board_time),
+        ("ACCEPTED", _) => instant(order.accept_time),
         // Near a drop: later than the pickup, perhaps also than an earlier drop.
         ("IN PROCESS", Some("COMPLETING")) if source.is_instant() => None,
-        ("IN PROCESS" | "PICKED_UP", _) => at("pickup_time"),
+        ("IN PROCESS" | "PICKED_UP", _) => instant(order.pickup_time),
         ("COMPLETED", Some("RETURNED")) if source.is_instant() => {
-            newest_of_stops(source, "return_time").or_else(|| at("complete_time"))
+            newest_of_stops(source, |stop| stop.return_time)
+                .or_else(|| instant(order.complete_time))
         }
-        ("RETURNED", _) => newest_of_stops(source, "return_time"),
-        ("FAILED_1" | "FAILED_2" | "FAILED_3", _) => newest_of_stops(source, "fail_time"),
-        ("COMPLETED", _) => at("complete_time"),
-        ("CANCELLED", _) => at("cancel_time"),
+        ("RETURNED", _) => newest_of_stops(source, |stop| stop.return_time),
+        ("FAILED_1" | "FAILED_2" | "FAILED_3", _) => newest_of_stops(source, |stop| stop.fail_time),
+        ("COMPLETED", _) => instant(order.complete_time),
+        ("CANCELLED", _) => instant(order.cancel_time),
         _ => None,
     }
 }
 
-/// The newest time that is set and not in the future; an order may be scheduled.
+/// The newest time that is set and not in the future; an order may be scheduled. Its creation dates
+/// nothing else.
 fn newest(source: &Source<'_>, kind: Kind, received_at: Micros) -> Option<Micros> {
-    let created = (kind == Kind::OrderCreated).then_some(CREATE_TIME);
-    let of_order = ORDER_TIMES.into_iter().chain(created);
-    let of_order = of_order.filter_map(|name| instant(source.tree, name));
-    let of_stops = STOP_TIMES
-        .into_iter()
-        .filter_map(|name| newest_of_stops(source, name));
+    let order = &source.order;
+    let created = (kind == Kind::OrderCreated).then_some(order.create_time);
+    let of_order = [
+        order.order_time,
+        order.accept_time,
+        order.board_time,
+        order.pickup_time,
+        order.complete_time,
+        order.cancel_time,
+    ];
+    let stops = source.stops.iter();
+    let of_stops = stops.flat_map(|stop| [stop.complete_time, stop.fail_time, stop.return_time]);
     of_order
+        .into_iter()
+        .chain(created)
         .chain(of_stops)
+        .filter_map(instant)
         .filter(|at| occurred(Some(*at), OccurredAtSource::ProviderField, received_at).at == *at)
         .max()
 }
 
-fn newest_of_stops(source: &Source<'_>, name: &str) -> Option<Micros> {
-    let stops = source.tree.at("path").items().iter();
-    stops.filter_map(|stop| instant(stop, name)).max()
+fn newest_of_stops<'a>(
+    source: &Source<'a>,
+    time: impl Fn(&Stop<'a>) -> &'a Tree<'a>,
+) -> Option<Micros> {
+    let stops = source.stops.iter();
+    stops.filter_map(|stop| instant(time(stop))).max()
 }
 
-pub(super) fn instant(tree: &Tree<'_>, name: &str) -> Option<Micros> {
-    let text = tree.word(name)?;
-    let seconds = if text.contains(['e', 'E']) {
+pub(super) fn instant(field: &Tree<'_>) -> Option<Micros> {
+    let text = field.word().filter(|text| *text != "0")?;
+    let seconds = if text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
         epoch(&plain_number(text))
     } else {
         epoch(text)
@@ -149,9 +165,8 @@ pub(super) fn instant(tree: &Tree<'_>, name: &str) -> Option<Micros> {
     seconds.and_then(plausible)
 }
 
-/// Keeps a time as written, unless it says that there is none; `path` is that of its object.
-pub(super) fn keep_written(event: &mut DeliveryEvent, tree: &Tree<'_>, path: &str, name: &str) {
-    if let Some(text) = tree.word(name).filter(|text| plain_number(text) != "0") {
-        keep_raw(event, &[path, name].concat(), text);
-    }
+/// A time as written, unless it says that there is none.
+pub(super) fn written<'a>(field: &Tree<'a>) -> Option<&'a str> {
+    let text = field.word()?;
+    (text != "0" && plain_number(text) != "0").then_some(text)
 }

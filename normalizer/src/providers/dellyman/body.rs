@@ -1,24 +1,22 @@
 //! The body as it is meant: JSON, JSON percent-encoded, or either as a form's only field.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 use schemas::set_aside::Why;
 
-use crate::json::malformed;
+use crate::{arena::Arena, json::malformed};
 
 const FIELD_NAME_BYTES_MAX: usize = 32;
 
-pub(super) fn decoded(body: &str) -> Result<Cow<'_, str>, Why> {
+pub(super) fn decoded<'a>(arena: &'a Arena, body: &'a str) -> Result<&'a str, Why> {
     let body = body.trim();
     if let Some(value) = form_value(body) {
-        return unescaped(value);
+        return unescaped(arena, value);
     }
     if !body.starts_with('%') {
-        return Ok(Cow::Borrowed(body));
+        return Ok(body);
     }
     // As the name of a form's field without a value.
-    unescaped(body.strip_suffix('=').unwrap_or(body))
+    unescaped(arena, body.strip_suffix('=').unwrap_or(body))
 }
 
 /// The value in `payload=%7B…`.
@@ -41,14 +39,14 @@ fn form_value(body: &str) -> Option<&str> {
 }
 
 /// A plus is a space, as in any form.
-fn unescaped(text: &str) -> Result<Cow<'_, str>, Why> {
+fn unescaped<'a>(arena: &'a Arena, text: &'a str) -> Result<&'a str, Why> {
     if text.starts_with('{') {
-        return Ok(Cow::Borrowed(text));
+        return Ok(text);
     }
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced)
         .decode_utf8()
-        .map(|text| Cow::Owned(text.into_owned()))
+        .map(|text| arena.copied(&text))
         .map_err(|_| malformed("the body", "is not UTF-8 once percent-decoded"))
 }
 
@@ -59,7 +57,9 @@ mod tests {
     #[test]
     fn a_body_is_decoded_only_where_it_is_encoded() {
         let plain = r#"{"Note":"50%25 + 1 = x"}"#;
-        let check = |body: &str, expected: &str| assert_eq!(decoded(body).unwrap(), expected);
+        let arena = Arena::default();
+        let check =
+            |body: &str, expected: &str| assert_eq!(decoded(&arena, body).unwrap(), expected);
         check(plain, plain);
         let encoded = "%7B%22Note%22%3A%2250%2525+%2B+1+%3D+x%22%7D";
         check(encoded, plain);
@@ -68,6 +68,6 @@ mod tests {
         check(&format!("payload={encoded}&x=1"), plain);
         check(&format!("payload={plain}"), plain);
         check("%7b%22Note%22%3a1%7d", r#"{"Note":1}"#);
-        assert!(decoded("%7B%22%ff%22%7D").is_err());
+        assert!(decoded(&arena, "%7B%22%ff%22%7D").is_err());
     }
 }

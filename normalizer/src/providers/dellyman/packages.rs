@@ -2,32 +2,32 @@
 //! all, on every package.
 
 use schemas::{
-    DeliveryEvent, Micros, Status,
-    delivery_event::{Location, Stop},
+    Micros, Status,
+    delivery_event::{Draft, Location, Stop},
     set_aside::Why,
 };
 
-use super::{Source, times::Times};
+use super::{Source, input::Package, times::Times};
 use crate::{
     json::malformed,
-    providers::snapshot::{cut, keep_raw, note, place, prove, stop_status},
-    tree::Tree,
+    providers::snapshot::{cut, note, place, prove, stop_status},
 };
 
 const PACKAGES_MAX: usize = 200;
 
-pub(super) fn fill(
-    source: &Source<'_>,
+pub(super) fn fill<'a>(
+    source: &Source<'a>,
     times: &Times,
-    event: &mut DeliveryEvent,
+    event: &mut Draft<'a>,
 ) -> Result<(), Why> {
-    let packages = source.order.at("Packages").items();
-    if packages.len() > PACKAGES_MAX {
+    let trees = source.order.packages.items();
+    if trees.len() > PACKAGES_MAX {
         return Err(malformed(
             "order.Packages",
             &format!("has more than {PACKAGES_MAX} entries"),
         ));
     }
+    let packages: Vec<Package<'a>> = trees.iter().map(Package::of).collect();
     let delivered = packages
         .iter()
         .filter(|package| status(source, package) == Some(Status::Delivered));
@@ -42,8 +42,8 @@ pub(super) fn fill(
             event.stops.push(pickup);
         }
     }
-    for (index, package) in (1..).zip(packages) {
-        if package.is_object() {
+    for (index, (tree, package)) in (1..).zip(trees.iter().zip(&packages)) {
+        if tree.is_object() {
             let stop = stop(source, (index, package), delivered_at, event);
             event.stops.push(stop);
         }
@@ -51,53 +51,56 @@ pub(super) fn fill(
     Ok(())
 }
 
-fn stop(
-    source: &Source<'_>,
-    (index, package): (i32, &Tree<'_>),
+fn stop<'a>(
+    source: &Source<'a>,
+    (index, package): (i32, &Package<'a>),
     delivered_at: Option<Micros>,
-    event: &mut DeliveryEvent,
-) -> Stop {
-    let word = |name: &str| package.word(name).map(|word| cut(word).to_owned());
+    event: &mut Draft<'a>,
+) -> Stop<&'a str> {
     let status = status(source, package);
     let occurred_at = delivered_at.filter(|_| status == Some(Status::Delivered));
     prove(event, Status::Delivered, occurred_at, Some(index));
-    let path = format!("packages[{index}]");
-    note(event, [&path, ".ref"].concat(), package.word("PackageRef"));
-    if let Some(text) = package.word("DeliveryExpectedAt") {
-        keep_raw(event, &format!("{path}.DeliveryExpectedAt"), text);
+    let arena = source.webhook.arena;
+    if let Some(own) = package.package_ref.word() {
+        let name = arena.text(format_args!("packages[{index}].ref"));
+        note(event, name, Some(own));
+    }
+    if let Some(text) = package.delivery_expected_at.word() {
+        let name = arena.text(format_args!("raw.packages[{index}].DeliveryExpectedAt"));
+        note(event, name, Some(text));
     }
     // Money is collected for the goods only where the order says so.
-    let collects = source.order.flag("IsProductOrder") == Some(true);
-    let amount = package.word("ProductAmount").filter(|_| collects);
+    let collects = source.order.is_product_order.flag() == Some(true);
+    let amount = package.product_amount.word().filter(|_| collects);
     Stop {
         index,
-        id: word("PackageID"),
+        id: package.package_id.word().map(cut),
         status,
-        provider_status: word("PackageStatus"),
-        address: source.personal(package.word("DeliveryGooglePlaceAddress")),
-        contact: source.personal(package.word("DeliveryContactName")),
-        phone: source.personal(package.word("DeliveryContactNumber")),
+        provider_status: package.package_status.word().map(cut),
+        address: source.personal(package.delivery_address),
+        contact: source.personal(package.delivery_contact_name),
+        phone: source.personal(package.delivery_contact_number),
         occurred_at,
         cash_on_delivery: amount.and_then(|text| source.amount(text)),
-        tracking_id: word("PackageTrackingID"),
-        ..placed(place(package, "DeliveryLatitude", "DeliveryLongitude"))
+        tracking_id: package.package_tracking_id.word().map(cut),
+        ..placed(place(package.delivery_latitude, package.delivery_longitude))
     }
 }
 
-fn pickup(source: &Source<'_>, package: &Tree<'_>) -> Stop {
+fn pickup<'a>(source: &Source<'a>, package: &Package<'a>) -> Stop<&'a str> {
     Stop {
-        address: source.personal(package.word("PickUpGooglePlaceAddress")),
-        contact: source.personal(package.word("PickUpContactName")),
-        phone: source.personal(package.word("PickUpContactNumber")),
+        address: source.personal(package.pick_up_address),
+        contact: source.personal(package.pick_up_contact_name),
+        phone: source.personal(package.pick_up_contact_number),
         ..placed(
             // Spelled in two ways within one payload.
-            place(package, "PickUpLatitude", "PickUpLongitude")
-                .or_else(|| place(package, "PickupLatitude", "PickUpLongitude")),
+            place(package.pick_up_latitude, package.pick_up_longitude)
+                .or_else(|| place(package.pickup_latitude, package.pick_up_longitude)),
         )
     }
 }
 
-fn placed(place: Option<Location>) -> Stop {
+fn placed<'a>(place: Option<Location>) -> Stop<&'a str> {
     Stop {
         latitude: place.map(|place| place.latitude),
         longitude: place.map(|place| place.longitude),
@@ -106,9 +109,9 @@ fn placed(place: Option<Location>) -> Stop {
 }
 
 /// By its word, else by its flag.
-fn status(source: &Source<'_>, package: &Tree<'_>) -> Option<Status> {
-    match package.word("PackageStatus") {
+fn status(source: &Source<'_>, package: &Package<'_>) -> Option<Status> {
+    match package.package_status.word() {
         Some(word) => Some(stop_status(source.webhook, "Packages[]", word)),
-        None => (package.flag("IsDelivered") == Some(true)).then_some(Status::Delivered),
+        None => (package.is_delivered.flag() == Some(true)).then_some(Status::Delivered),
     }
 }

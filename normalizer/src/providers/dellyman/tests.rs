@@ -4,15 +4,14 @@ use schemas::{Kind, Status, mapping::Mapping, raw_webhook::RawHeaders};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::{Privacy, Rules};
+use crate::{Privacy, Rules, normalize};
 
 #[derive(Deserialize)]
 struct Rows {
     row: Vec<BTreeMap<String, toml::Value>>,
 }
 
-fn event_of(body: &str) -> DeliveryEvent {
+fn event_of(body: &str) -> schemas::DeliveryEvent {
     let pairs = [
         ("receipt-id", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("tenant", "acme"),
@@ -33,12 +32,7 @@ fn event_of(body: &str) -> DeliveryEvent {
         privacy: &privacy,
         blobs_url: None,
     };
-    let mut events = events(&Webhook {
-        headers: &headers,
-        body,
-        rules,
-    })
-    .unwrap();
+    let mut events = normalize(&headers, body.as_bytes(), rules).unwrap().events;
     assert_eq!(events.len(), 1);
     events.remove(0)
 }

@@ -1,25 +1,16 @@
 //! Dellyman's times: a clock's reading without a zone. In one and the same order some were seen in
 //! Lagos time and others in UTC, so each may be an hour off, whatever zone the endpoint names.
 
-use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, Status, mapping::Meaning};
+use schemas::{Kind, Micros, OccurredAtSource, Status, delivery_event::Draft, mapping::Meaning};
 
 use super::Source;
 use crate::{
-    event_time::{Occurred, Written, occurred, on_clock_of, plausible, zone},
-    providers::snapshot::{keep_raw, prove},
+    event_time::{Occurred, Written, occurred, plausible, zone},
+    providers::snapshot::{note, prove},
+    tree::Tree,
 };
 
 const UNCERTAINTY_MS: i64 = 3_600_000;
-/// Creation, by either name.
-const CREATED: [&str; 2] = ["OrderedAt", "OrderDate"];
-const OTHERS: [&str; 5] = [
-    "AssignedAt",
-    "PickedUpAt",
-    "DeliveredAt",
-    "CancelledAt",
-    "RejectedAt",
-];
-
 pub(super) struct Times {
     pub(super) occurred: Occurred,
     /// Said by one of the carrier's fields, right or wrong.
@@ -29,32 +20,45 @@ pub(super) struct Times {
     instants: Instants,
 }
 
-/// The order's times, each read once: creation by either name, then the others.
+/// The order's times, each read once.
 struct Instants {
-    created: [Option<Micros>; CREATED.len()],
-    others: [Option<Micros>; OTHERS.len()],
+    created: Option<Micros>,
+    assigned: Option<Micros>,
+    picked_up: Option<Micros>,
+    delivered: Option<Micros>,
+    cancelled: Option<Micros>,
+    rejected: Option<Micros>,
 }
 
 impl Instants {
     fn new(source: &Source<'_>) -> Self {
-        let zone = zone(source.webhook.headers.timezone.as_deref());
-        let instant = |name: &str| match Written::read(source.order.word(name)?)? {
+        let order = &source.order;
+        let zone = zone(source.webhook.headers.timezone);
+        let instant = |field: &Tree<'_>| match Written::read(field.word()?)? {
             Written::Instant(instant) => plausible(instant),
-            Written::Clock(reading) => plausible(on_clock_of(&zone, reading)?),
+            Written::Clock(reading) => plausible(zone.instant(reading)?),
         };
         Self {
-            created: CREATED.map(instant),
-            others: OTHERS.map(instant),
+            // By either name.
+            created: instant(order.ordered_at).or_else(|| instant(order.order_date)),
+            assigned: instant(order.assigned_at),
+            picked_up: instant(order.picked_up_at),
+            delivered: instant(order.delivered_at),
+            cancelled: instant(order.cancelled_at),
+            rejected: instant(order.rejected_at),
         }
     }
 
-    fn created(&self) -> Option<Micros> {
-        self.created.into_iter().flatten().next()
-    }
-
-    fn at(&self, name: &str) -> Option<Micros> {
-        let mut others = OTHERS.iter().zip(self.others);
-        others.find(|(other, _)| **other == name)?.1
+    /// But for the creation, which dates nothing else.
+    fn newest(&self) -> Option<Micros> {
+        let others = [
+            self.assigned,
+            self.picked_up,
+            self.delivered,
+            self.cancelled,
+            self.rejected,
+        ];
+        others.into_iter().flatten().max()
     }
 }
 
@@ -62,17 +66,16 @@ impl Times {
     pub(super) fn new(source: &Source<'_>, kind: Kind) -> Self {
         let headers = source.webhook.headers;
         let instants = Instants::new(source);
-        let at = |name: &str| instants.at(name);
         let exact = match source.status {
-            _ if kind == Kind::OrderCreated => instants.created(),
-            "ASSIGNED" => at("AssignedAt"),
-            "INTRANSIT" => at("PickedUpAt"),
-            "COMPLETED" => at("DeliveredAt"),
-            "CANCELLED" => at("CancelledAt"),
-            "REJECTED" => at("RejectedAt"),
+            _ if kind == Kind::OrderCreated => instants.created,
+            "ASSIGNED" => instants.assigned,
+            "INTRANSIT" => instants.picked_up,
+            "COMPLETED" => instants.delivered,
+            "CANCELLED" => instants.cancelled,
+            "REJECTED" => instants.rejected,
             _ => None,
         };
-        let claim = exact.or_else(|| instants.others.into_iter().flatten().max());
+        let claim = exact.or_else(|| instants.newest());
         Self {
             occurred: occurred(claim, OccurredAtSource::ProviderField, headers.received_at),
             is_claimed: claim.is_some(),
@@ -82,27 +85,33 @@ impl Times {
     }
 
     pub(super) fn delivered_at(&self) -> Option<Micros> {
-        self.instants.at("DeliveredAt")
+        self.instants.delivered
     }
 
     /// The event's times and what they prove.
-    pub(super) fn fill(&self, source: &Source<'_>, meaning: Meaning, event: &mut DeliveryEvent) {
-        let at = |name: &str| self.instants.at(name);
+    pub(super) fn fill<'a>(&self, source: &Source<'a>, meaning: Meaning, event: &mut Draft<'a>) {
+        let (order, at) = (&source.order, &self.instants);
         event.occurred_at_uncertainty_ms = self.is_claimed.then_some(UNCERTAINTY_MS);
-        event.created_at = self.instants.created();
-        for name in CREATED.into_iter().chain(OTHERS) {
-            if let Some(text) = source.order.word(name) {
-                keep_raw(event, &["order.", name].concat(), text);
-            }
+        event.created_at = at.created;
+        for (name, field) in [
+            ("raw.order.AssignedAt", order.assigned_at),
+            ("raw.order.CancelledAt", order.cancelled_at),
+            ("raw.order.DeliveredAt", order.delivered_at),
+            ("raw.order.OrderDate", order.order_date),
+            ("raw.order.OrderedAt", order.ordered_at),
+            ("raw.order.PickedUpAt", order.picked_up_at),
+            ("raw.order.RejectedAt", order.rejected_at),
+        ] {
+            note(event, name, field.word());
         }
         prove(event, Status::Created, event.created_at, None);
-        prove(event, Status::Assigned, at("AssignedAt"), None);
-        prove(event, Status::PickedUp, at("PickedUpAt"), None);
+        prove(event, Status::Assigned, at.assigned, None);
+        prove(event, Status::PickedUp, at.picked_up, None);
         if event.status == Some(Status::Delivered) {
-            prove(event, Status::Delivered, at("DeliveredAt"), None);
+            prove(event, Status::Delivered, at.delivered, None);
         }
-        prove(event, Status::Canceled, at("CancelledAt"), None);
-        prove(event, Status::Rejected, at("RejectedAt"), None);
+        prove(event, Status::Canceled, at.cancelled, None);
+        prove(event, Status::Rejected, at.rejected, None);
         if let Some(status) = meaning.milestone
             && self.is_exact
         {

@@ -1,21 +1,18 @@
 //! The order's own words, its driver, where he was, and what the tenant wrote on it.
 
 use schemas::{
-    DeliveryEvent, Kind, Micros,
-    delivery_event::{Driver, Location},
+    Kind, Micros,
+    delivery_event::{Draft, Driver, Location},
     ids::TEXT_BYTES_MAX,
     set_aside::Why,
 };
 
 use super::{
     Source,
-    input::{Coordinates, Order, PAIRS_MAX},
+    input::{Coordinates, Order},
     keep_raw, required,
 };
-use crate::{
-    json::{Pairs, Scalar},
-    privacy::TenantPrivacy,
-};
+use crate::{arena::Arena, json::Scalar};
 
 /// Metadata names that mean the tenant's own order id, in lower case without `_` and `-`; the
 /// first that is there wins.
@@ -35,57 +32,58 @@ const OWN_ORDER_ID: [&str; 12] = [
 ];
 const METADATA_NAME_BYTES_MAX: usize = 64;
 
-pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     let data = source.data;
-    event.edited_by = data.edit_party.owned();
-    event.edit_reason = data.edit_reason.owned();
+    event.edited_by = data.edit_party.word();
+    event.edit_reason = data.edit_reason.word();
     if let Some(previous) = data.previous_data.get() {
-        let stops = previous.stops.items.len().to_string();
-        event.attributes.insert("previous_stops".into(), stops);
+        let stops = previous.stops.items.len();
+        let stops = source.webhook.arena.text(format_args!("{stops}"));
+        event.attributes.insert("previous_stops", stops);
     }
     event.driver = driver(source);
     if let Some(place) = data.location.get() {
         event.location = location(place);
         if event.location.is_none() {
-            keep_raw(event, "data.location.lat", &place.lat);
-            keep_raw(event, "data.location.lng", &place.lng);
+            keep_raw(event, "raw.data.location.lat", &place.lat);
+            keep_raw(event, "raw.data.location.lng", &place.lng);
         }
     }
     let Some(order) = source.order else {
         return Ok(());
     };
     status(order, event)?;
-    event.canceled_by = order.cancel_party.owned();
-    event.cancel_reason = order.cancel_reason.owned();
-    event.market = order.market.owned().or_else(|| order.city.owned());
+    event.canceled_by = order.cancel_party.word();
+    event.cancel_reason = order.cancel_reason.word();
+    event.market = order.market.word().or_else(|| order.city.word());
     dates(source, order, event);
-    if let Some(quotation) = order.quotation_id.owned() {
-        event.attributes.insert("quotation_id".into(), quotation);
+    if let Some(quotation) = order.quotation_id.word() {
+        event.attributes.insert("quotation_id", quotation);
     }
     if let Some(distance) = order.distance.get() {
         for (name, value) in [
             ("distance.value", &distance.value),
             ("distance.unit", &distance.unit),
         ] {
-            if let Some(text) = value.owned() {
-                event.attributes.insert(name.into(), text);
+            if let Some(text) = value.word() {
+                event.attributes.insert(name, text);
             }
         }
     }
-    metadata(&order.metadata, &source.privacy, event);
+    metadata(source, order, event);
     Ok(())
 }
 
 /// The status words stand in their fields only where the event is about the status.
-fn status(order: &Order<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+fn status<'a>(order: &Order<'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     if event.kind == Kind::OrderStatusChanged {
-        event.provider_status = Some(required(&order.status, "data.order.status")?.to_owned());
+        event.provider_status = Some(required(&order.status, "data.order.status")?);
         // An empty one says that this is the order's first status, which is more than nothing.
         let previous = &order.previous_status;
-        event.provider_previous_status = match previous {
-            Scalar::Text(text) => Some(text.to_string()),
+        event.provider_previous_status = match *previous {
+            Scalar::Text(text) => Some(text),
             Scalar::Absent | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
-                previous.owned()
+                previous.word()
             }
         };
         return Ok(());
@@ -94,39 +92,39 @@ fn status(order: &Order<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
         ("collateral_status", &order.status),
         ("collateral_previous_status", &order.previous_status),
     ] {
-        if let Some(word) = word.owned() {
-            event.attributes.insert(name.into(), word);
+        if let Some(word) = word.word() {
+            event.attributes.insert(name, word);
         }
     }
     Ok(())
 }
 
-fn dates(source: &Source<'_>, order: &Order<'_>, event: &mut DeliveryEvent) {
+fn dates<'a>(source: &Source<'_, 'a>, order: &Order<'a>, event: &mut Draft<'a>) {
     event.created_at = source.times.instant(&order.created_at);
-    keep_raw(event, "data.order.createdAt", &order.created_at);
+    keep_raw(event, "raw.data.order.createdAt", &order.created_at);
     event.scheduled_at = source.times.instant(&order.schedule_at);
-    keep_raw(event, "data.order.scheduleAt", &order.schedule_at);
-    event.share_link = order.share_link.owned();
-    if let Some(local) = order.share_link.word().and_then(hidden_creation_time) {
-        event
-            .attributes
-            .insert("derived.created_at_local".into(), local);
+    keep_raw(event, "raw.data.order.scheduleAt", &order.schedule_at);
+    event.share_link = order.share_link.word();
+    let arena = source.webhook.arena;
+    let hidden = |link| hidden_creation_time(arena, link);
+    if let Some(local) = event.share_link.and_then(hidden) {
+        event.attributes.insert("derived.created_at_local", local);
     }
 }
 
 /// A driver who is not named is not a driver who left: `""` gives none.
-fn driver(source: &Source<'_>) -> Option<Driver> {
-    let personal = |text: Option<&str>| text.and_then(|text| source.privacy.apply(text));
+fn driver<'a>(source: &Source<'_, 'a>) -> Option<Driver<&'a str>> {
+    let personal = |field: Scalar<'a>| field.word().and_then(|text| source.privacy.apply(text));
     let driver = match source.data.driver.get() {
         Some(driver) => Driver {
-            id: driver.driver_id.owned(),
-            name: personal(driver.name.word()),
-            phone: personal(driver.phone.word()),
-            plate_number: personal(driver.plate_number.word()),
-            photo_url: personal(driver.photo.word()),
+            id: driver.driver_id.word(),
+            name: personal(driver.name),
+            phone: personal(driver.phone),
+            plate_number: personal(driver.plate_number),
+            photo_url: personal(driver.photo),
         },
         None => Driver {
-            id: source.order?.driver_id.owned(),
+            id: source.order?.driver_id.word(),
             ..Driver::default()
         },
     };
@@ -148,7 +146,7 @@ pub(super) fn location(place: &Coordinates<'_>) -> Option<Location> {
 
 /// Digits 6 to 17 of a share link's token are the order's creation on the local clock: `HK100` and
 /// then `yyMMddHHmmss`. Nobody documents it, so it stands apart from `created_at`.
-fn hidden_creation_time(link: &str) -> Option<String> {
+fn hidden_creation_time<'a>(arena: &'a Arena, link: &str) -> Option<&'a str> {
     let token = link.split_once('?')?.1.split('&').next()?;
     let digits = token.get(5..17)?;
     if !token
@@ -168,11 +166,12 @@ fn hidden_creation_time(link: &str) -> Option<String> {
     // Sixty years on, and before there were carriers, two digits say nothing.
     ("10".."69")
         .contains(&digits.get(..2)?)
-        .then(|| String::from_utf8_lossy(&time).into_owned())
+        .then_some(arena.copied(std::str::from_utf8(&time).ok()?))
 }
 
 /// Free words of the tenant: his own order id is taken out, the rest may be about people.
-fn metadata(pairs: &Pairs<'_, PAIRS_MAX>, privacy: &TenantPrivacy<'_>, event: &mut DeliveryEvent) {
+fn metadata<'a>(source: &Source<'_, 'a>, order: &Order<'a>, event: &mut Draft<'a>) {
+    let pairs = &order.metadata;
     let folded = |name: &str| {
         name.bytes()
             .filter(|b| !matches!(b, b'_' | b'-'))
@@ -184,26 +183,26 @@ fn metadata(pairs: &Pairs<'_, PAIRS_MAX>, privacy: &TenantPrivacy<'_>, event: &m
         .iter()
         .filter_map(|(name, value)| {
             let word = value.word().filter(|word| word.len() <= TEXT_BYTES_MAX)?;
-            let name = name.as_ref();
             let rank = OWN_ORDER_ID
                 .iter()
                 .position(|own| own.as_bytes() == folded(name))?;
-            Some((rank, name, word))
+            Some((rank, *name, word))
         })
         .min();
-    event.external_order_id = own.map(|(_, _, word)| word.to_owned());
+    event.external_order_id = own.map(|(_, _, word)| word);
     for (name, value) in &pairs.0 {
         let named = name.len() <= METADATA_NAME_BYTES_MAX
             && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
             && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if !named || own.is_some_and(|(_, own, _)| own == name) {
+        if !named || own.is_some_and(|(_, own, _)| own == *name) {
             continue;
         }
         let word = value.any_word().filter(|word| word.len() <= TEXT_BYTES_MAX);
-        if let Some(word) = word.and_then(|word| privacy.apply(word)) {
-            event.attributes.insert(format!("metadata.{name}"), word);
+        if let Some(word) = word.and_then(|word| source.privacy.apply(word)) {
+            let name = source.webhook.arena.concat(&["metadata.", name]);
+            event.attributes.insert(name, word);
         }
     }
 }
@@ -215,7 +214,8 @@ mod tests {
     #[test]
     fn a_share_link_hides_the_local_creation_time() {
         let check = |link: &str, expected: Option<&str>| {
-            assert_eq!(hidden_creation_time(link).as_deref(), expected, "{link}");
+            let arena = Arena::default();
+            assert_eq!(hidden_creation_time(&arena, link), expected, "{link}");
         };
         let base = "https://share.sandbox.lalamove.com/?";
         check(

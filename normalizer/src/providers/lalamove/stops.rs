@@ -3,8 +3,8 @@
 //! stop one way and half another.
 
 use schemas::{
-    DeliveryEvent, Status,
-    delivery_event::{Proof as Evidence, Stop as Partial},
+    Status,
+    delivery_event::{Draft, Proof as Evidence, Stop as Partial},
     mapping::Words,
     set_aside::Why,
 };
@@ -19,7 +19,7 @@ use crate::json::{Scalar, malformed};
 /// The mapping's name for the words of `POD.status`, which no event type can be.
 const POD_WORDS: &str = "stops[].POD";
 
-pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     let Some(order) = source.order else {
         return Ok(());
     };
@@ -29,6 +29,7 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
             &format!("has more than {STOPS_MAX} entries"),
         ));
     }
+    event.stops.reserve(order.stops.items.len());
     for (index, stop) in (0..).zip(&order.stops.items) {
         if let Some(stop) = stop.get() {
             let stop = At {
@@ -43,29 +44,31 @@ pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(),
     Ok(())
 }
 
-struct At<'a> {
-    source: &'a Source<'a>,
+struct At<'s, 'a> {
+    source: &'s Source<'s, 'a>,
     index: i32,
-    stop: &'a Stop<'a>,
+    stop: &'s Stop<'a>,
 }
 
-impl At<'_> {
+impl<'a> At<'_, 'a> {
     /// The path of one of the stop's fields.
     fn path(&self, field: &str) -> String {
         format!("data.order.stops[{}].{field}", self.index)
     }
 
     /// Keeps a text as the carrier wrote it.
-    fn keep_raw(&self, event: &mut DeliveryEvent, field: &str, text: &Scalar<'_>) {
+    fn keep_raw(&self, event: &mut Draft<'a>, field: &str, text: &Scalar<'a>) {
         if !text.is_empty() {
-            keep_raw(event, &self.path(field), text);
+            let (arena, index) = (self.source.webhook.arena, self.index);
+            let name = arena.text(format_args!("raw.data.order.stops[{index}].{field}"));
+            keep_raw(event, name, text);
         }
     }
 
-    fn partial(&self, event: &mut DeliveryEvent) -> Result<Partial, Why> {
+    fn partial(&self, event: &mut Draft<'a>) -> Result<Partial<&'a str>, Why> {
         let stop = self.stop;
         let personal =
-            |text: &Scalar<'_>| text.word().and_then(|text| self.source.privacy.apply(text));
+            |text: &Scalar<'a>| text.word().and_then(|text| self.source.privacy.apply(text));
         let mut partial = Partial {
             index: self.index,
             address: personal(&stop.address),
@@ -90,26 +93,22 @@ impl At<'_> {
         if let Some(pod) = stop.pod.get() {
             self.delivery(pod, &mut partial, event)?;
         }
-        if let Some(code) = stop
-            .delivery_code
-            .get()
-            .and_then(|code| code.status.owned())
-        {
-            event
-                .attributes
-                .insert(format!("stops[{}].delivery_code_status", self.index), code);
+        if let Some(code) = stop.delivery_code.get().and_then(|code| code.status.word()) {
+            let (arena, index) = (self.source.webhook.arena, self.index);
+            let name = arena.text(format_args!("stops[{index}].delivery_code_status"));
+            event.attributes.insert(name, code);
         }
         Ok(partial)
     }
 
     fn delivery(
         &self,
-        pod: &Proof<'_>,
-        partial: &mut Partial,
-        event: &mut DeliveryEvent,
+        pod: &Proof<'a>,
+        partial: &mut Partial<&'a str>,
+        event: &mut Draft<'a>,
     ) -> Result<(), Why> {
         if let Some(word) = optional(&pod.status, || self.path("POD.status"))? {
-            partial.provider_status = Some(word.to_owned());
+            partial.provider_status = Some(word);
             partial.status = self.status(word);
         }
         if let Some(at) = self.source.times.instant(&pod.delivered_at) {
@@ -134,7 +133,7 @@ impl At<'_> {
     }
 
     /// Pictures by address; they stay where they are.
-    fn images(&self, proof: &Proof<'_>, role: &str, event: &mut DeliveryEvent) {
+    fn images(&self, proof: &Proof<'a>, role: &'static str, event: &mut Draft<'a>) {
         let single = [&proof.image, &proof.image_url];
         let words = single
             .into_iter()
@@ -143,14 +142,14 @@ impl At<'_> {
         for uri in words.filter(|word| word.starts_with("https://") || word.starts_with("http://"))
         {
             let stop_index = Some(self.index);
-            let known = |seen: &Evidence| {
+            let known = |seen: &Evidence<&str>| {
                 seen.uri == uri && seen.role == role && seen.stop_index == stop_index
             };
             if !event.proofs.iter().any(known) {
                 event.proofs.push(Evidence {
-                    role: role.to_owned(),
+                    role,
                     stop_index,
-                    uri: uri.to_owned(),
+                    uri,
                     sha256: None,
                     media_type: None,
                     bytes: None,

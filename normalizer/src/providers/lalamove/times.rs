@@ -2,7 +2,7 @@
 //! the minute, under a false `Z`. The two together tell that clock's offset, and the offset
 //! corrects the other texts. No table of markets: which zone a market's texts use is not known.
 
-use schemas::{DeliveryEvent, Micros, OccurredAtSource};
+use schemas::{Micros, OccurredAtSource, delivery_event::Draft};
 
 use super::{
     Source,
@@ -48,18 +48,20 @@ impl Times {
     }
 
     /// Keeps the envelope's texts as written, so that a better rule can be applied later.
-    pub(super) fn keep_texts(&self, source: &Source<'_>, event: &mut DeliveryEvent) {
+    pub(super) fn keep_texts<'a>(&self, source: &Source<'_, 'a>, event: &mut Draft<'a>) {
         let (path, text) = updated_at(source.data);
         keep_raw(event, path, text);
         if self.timestamp_refused {
-            keep_raw(event, "timestamp", &source.envelope.timestamp);
+            keep_raw(event, "raw.timestamp", &source.envelope.timestamp);
         }
     }
 }
 
 fn updated_at<'a, 'b>(data: &'b Data<'a>) -> (&'static str, &'b Scalar<'a>) {
     match data.order.get() {
-        Some(order) if data.updated_at.is_empty() => ("data.order.updatedAt", &order.updated_at),
-        Some(_) | None => ("data.updatedAt", &data.updated_at),
+        Some(order) if data.updated_at.is_empty() => {
+            ("raw.data.order.updatedAt", &order.updated_at)
+        }
+        Some(_) | None => ("raw.data.updatedAt", &data.updated_at),
     }
 }

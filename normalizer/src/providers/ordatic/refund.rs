@@ -1,13 +1,19 @@
 //! Refunds: in cents, unlike every other amount of any carrier here, and without a currency, which
 //! is then the endpoint's.
 
-use schemas::{DeliveryEvent, Kind, Money, delivery_event::PricePart, set_aside::Why};
+use schemas::{
+    Kind, Money,
+    delivery_event::{Draft, PricePart},
+    set_aside::Why,
+};
 
 use super::{
-    super::snapshot::{cut, keep_raw, note},
+    super::snapshot::{cut, note},
     Source,
+    input::{Dish, Fee, Item, Refund},
 };
 use crate::{
+    arena::Arena,
     json::{malformed, missing},
     tree::{Tree, plain_number},
 };
@@ -17,72 +23,98 @@ const ITEMS_MAX: usize = 64;
 const SCALE: i32 = 2;
 const SCALE_MAX: i32 = 18;
 
-pub(super) fn fill(source: &Source<'_>, event: &mut DeliveryEvent) -> Result<(), Why> {
+pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     const PATH: &str = "data.refund";
-    let refund = source.data.at("refund");
-    if !refund.is_object() {
+    let tree = source.data.refund;
+    if !tree.is_object() {
         return if event.kind != Kind::RefundIssued {
             Ok(())
-        } else if refund.scalar().is_empty() {
+        } else if tree.is_empty() {
             Err(missing(PATH))
         } else {
             Err(malformed(PATH, "is not an object"))
         };
     }
-    let currency = source.webhook.headers.currency.as_deref();
-    event.refund_id = refund.word("id").map(|id| cut(id).to_owned());
-    if let Some(date) = refund.word("date") {
-        keep_raw(event, "data.refund.date", date);
+    let refund = Refund::of(tree);
+    let parts = Parts {
+        arena: source.webhook.arena,
+        currency: source.webhook.headers.currency,
+    };
+    event.refund_id = refund.id.word().map(cut);
+    note(event, "raw.data.refund.date", refund.date.word());
+    note(event, "refund_reason", refund.reason.word());
+    let currency = parts.currency;
+    event.refund = total(refund.total_rider, "totalRiderRefund", currency, event)?;
+    event.refund_partner = total(refund.total_partner, "totalPartnerRefund", currency, event)?;
+    for (index, item) in refund.items.items().iter().take(ITEMS_MAX).enumerate() {
+        parts.item(index, Item::of(item), event);
     }
-    note(event, "refund_reason", refund.word("reason"));
-    event.refund = total(refund, "totalRiderRefund", currency, event)?;
-    event.refund_partner = total(refund, "totalPartnerRefund", currency, event)?;
-    let items = refund.at("refundItems").items();
-    for (index, item) in items.iter().take(ITEMS_MAX).enumerate() {
-        fill_item(index, item, currency, event);
-    }
-    let fees = refund.at("refundFees").items();
-    for (index, fee) in fees.iter().take(ITEMS_MAX).enumerate() {
-        let path = format!("refundFees[{index}]");
-        note(event, format!("{path}.code"), fee.word("code"));
-        note(event, format!("{path}.name"), fee.word("name"));
-        part(fee, "amount", &path, currency, event);
+    for (index, fee) in refund.fees.items().iter().take(ITEMS_MAX).enumerate() {
+        let fee = Fee::of(fee);
+        let path = parts.arena.text(format_args!("refundFees[{index}]"));
+        parts.note(path, "code", fee.code.word(), event);
+        parts.note(path, "name", fee.name.word(), event);
+        parts.amount(path, "amount", fee.amount, event);
     }
     Ok(())
 }
 
-fn fill_item(index: usize, item: &Tree<'_>, currency: Option<&str>, event: &mut DeliveryEvent) {
-    let path = format!("refundItems[{index}]");
-    for (field, name) in [("reason", "reason"), ("partyAtFault", "party_at_fault")] {
-        note(event, format!("{path}.{name}"), item.word(field));
+/// What the parts of a refund have in common.
+struct Parts<'a> {
+    arena: &'a Arena,
+    currency: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn item(&self, index: usize, item: Item<'a>, event: &mut Draft<'a>) {
+        let path = self.arena.text(format_args!("refundItems[{index}]"));
+        self.note(path, "reason", item.reason.word(), event);
+        self.note(path, "party_at_fault", item.party_at_fault.word(), event);
+        self.amount(path, "riderAmount", item.rider_amount, event);
+        self.amount(path, "partnerAmount", item.partner_amount, event);
+        let dishes = item.dishes.items().iter().take(ITEMS_MAX).map(Dish::of);
+        let dishes: Vec<String> = dishes
+            .filter_map(|dish| {
+                let name = dish.name.word()?;
+                let quantity = dish.quantity.word().unwrap_or("1");
+                Some(format!("{quantity} × {name}"))
+            })
+            .collect();
+        if !dishes.is_empty() {
+            let dishes = self.arena.copied(&dishes.join(", "));
+            self.note(path, "items", Some(dishes), event);
+        }
     }
-    part(item, "riderAmount", &path, currency, event);
-    part(item, "partnerAmount", &path, currency, event);
-    let dishes: Vec<String> = item
-        .at("items")
-        .items()
-        .iter()
-        .take(ITEMS_MAX)
-        .filter_map(|dish| {
-            let name = dish.word("name")?;
-            let quantity = dish.word("qty").unwrap_or("1");
-            Some(format!("{quantity} × {name}"))
-        })
-        .collect();
-    if !dishes.is_empty() {
-        note(event, format!("{path}.items"), Some(&dishes.join(", ")));
+
+    fn note(&self, path: &str, name: &str, text: Option<&'a str>, event: &mut Draft<'a>) {
+        if text.is_some() {
+            note(event, self.arena.concat(&[path, ".", name]), text);
+        }
+    }
+
+    /// One amount among others; what can't be read stays as it was written.
+    fn amount(&self, path: &str, name: &str, field: &Tree<'a>, event: &mut Draft<'a>) {
+        let Some(text) = field.word() else { return };
+        match self.currency.and_then(|currency| cents(text, currency)) {
+            Some(money) => {
+                let name = self.arena.concat(&[path, ".", name]);
+                event.price_parts.push(PricePart { name, money });
+            }
+            None => {
+                let name = self.arena.concat(&["raw.data.refund.", path, ".", name]);
+                note(event, name, Some(text));
+            }
+        }
     }
 }
 
 /// The sums are what the event is there to tell: one that can't be read fails it.
-fn total(
-    refund: &Tree<'_>,
-    name: &str,
-    currency: Option<&str>,
-    event: &mut DeliveryEvent,
-) -> Result<Option<Money>, Why> {
-    let path = format!("data.refund.{name}");
-    let field = refund.at(name).scalar();
+fn total<'a>(
+    field: &Tree<'a>,
+    name: &'static str,
+    currency: Option<&'a str>,
+    event: &mut Draft<'a>,
+) -> Result<Option<Money<&'a str>>, Why> {
     let money = field
         .word()
         .and_then(|text| cents(text, currency.unwrap_or_default()));
@@ -90,37 +122,26 @@ fn total(
         (Some(money), Some(_)) => return Ok(Some(money)),
         (None, _) if field.is_empty() => return Ok(None),
         (None, _) if event.kind == Kind::RefundIssued => {
-            return Err(malformed(&path, "is not an amount"));
+            return Err(malformed(
+                &format!("data.refund.{name}"),
+                "is not an amount",
+            ));
         }
         // An amount of nobody knows what is no amount; the endpoint's setting and a replay cure it.
         (Some(_) | None, _) => {}
     }
-    if let Some(text) = field.word() {
-        keep_raw(event, &path, text);
-    }
+    let raw = match name {
+        "totalRiderRefund" => "raw.data.refund.totalRiderRefund",
+        _ => "raw.data.refund.totalPartnerRefund",
+    };
+    note(event, raw, field.word());
     Ok(None)
-}
-
-/// One amount among others; what can't be read stays as it was written.
-fn part(
-    tree: &Tree<'_>,
-    name: &str,
-    path: &str,
-    currency: Option<&str>,
-    event: &mut DeliveryEvent,
-) {
-    let Some(text) = tree.word(name) else { return };
-    let path = format!("{path}.{name}");
-    match currency.and_then(|currency| cents(text, currency)) {
-        Some(money) => event.price_parts.push(PricePart { name: path, money }),
-        None => keep_raw(event, &format!("data.refund.{path}"), text),
-    }
 }
 
 /// `1250` is 12.50; of `1250.00` and `1.25e3` the digits that say nothing go, those that say
 /// something stay: `12.5` cents are 0.125.
-fn cents(text: &str, currency: &str) -> Option<Money> {
-    let money = Money::parse(&plain_number(text), currency).ok()?;
+fn cents<'a>(text: &str, currency: &'a str) -> Option<Money<&'a str>> {
+    let money = Money::borrowed(&plain_number(text), currency).ok()?;
     let scale = money.scale.checked_add(SCALE)?;
     (scale <= SCALE_MAX).then_some(Money { scale, ..money })
 }

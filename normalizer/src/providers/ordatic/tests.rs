@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::{Privacy, Rules};
+use crate::{Privacy, Rules, normalize};
 
 #[derive(Deserialize)]
 struct Rows {
@@ -35,12 +35,7 @@ fn normalized(body: &Value, blobs_url: Option<&str>) -> Normalized {
         blobs_url,
     };
     let body = body.to_string();
-    let webhook = Webhook {
-        headers: &headers,
-        body: &body,
-        rules,
-    };
-    events(&webhook).unwrap()
+    normalize(&headers, body.as_bytes(), rules).unwrap()
 }
 
 fn webhook(event_type: &str, proof: &str) -> Value {

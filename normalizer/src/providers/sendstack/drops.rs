@@ -1,71 +1,57 @@
 //! One drop: an order with a pickup, which it shares with the others of its delivery, and one stop.
 
-use schemas::{DeliveryEvent, Kind, Money, OrderId, Status, delivery_event::Stop, set_aside::Why};
+use schemas::{
+    Kind, Money, OrderId, Status,
+    delivery_event::{Draft, Stop},
+    set_aside::Why,
+};
 
 use super::{
-    super::snapshot::{self, cut, keep_raw, note},
+    super::snapshot::{self, cut, note},
     CURRENCY, Source,
+    input::Dropoff,
     times::{self, Times},
 };
 use crate::{json::malformed, normalize::Essentials, tree::Tree};
 
-/// Of the delivery; all its drops have them.
-const DELIVERY: [(&str, &str); 4] = [
-    ("batchId", "batch_id"),
-    ("paymentStatus", "payment_status"),
-    ("paymentSource", "payment_source"),
-    ("customerId", "customer_id"),
-];
-/// Of a place: where it roughly is, in the carrier's words, whose case and spelling vary.
-const PLACE: [(&str, &str, &str); 3] = [
-    (
-        "locationCode",
-        "pickup_location_code",
-        "dropoff_location_code",
-    ),
-    ("state", "pickup_state", "dropoff_state"),
-    ("lga", "pickup_lga", "dropoff_lga"),
-];
-
 /// A drop whose id can name an order.
 pub(super) struct Drop<'a> {
     index: usize,
-    pub(super) id: OrderId,
-    pub(super) tree: &'a Tree<'a>,
+    pub(super) id: OrderId<&'a str>,
+    pub(super) fields: Dropoff<'a>,
     pub(super) status: Option<&'a str>,
 }
 
 impl<'a> Drop<'a> {
-    pub(super) fn new(index: usize, tree: &'a Tree<'a>) -> Result<Self, Why> {
+    pub(super) fn new(index: usize, tree: &Tree<'a>) -> Result<Self, Why> {
         if !tree.is_object() {
             return Err(malformed(&format!("drops[{index}]"), "is not an object"));
         }
-        let path = format!("drops[{index}].id");
-        let id = tree.required("id", &path)?;
-        let id = OrderId::new(id).map_err(|error| malformed(&path, &error.to_string()))?;
-        let path = format!("drops[{index}].status");
-        let status = match tree.at("status").scalar().is_empty() {
-            true => None,
-            false => Some(tree.required("status", &path)?),
-        };
+        let fields = Dropoff::of(tree);
+        // A path is made where it is told.
+        let told = |name: &str| format!("drops[{index}].{name}");
+        let id = fields.id.required_at(|| told("id"))?;
+        let id = OrderId::borrowed(id);
+        let id = id.map_err(|error| malformed(&told("id"), &error.to_string()))?;
+        let status = fields.status.optional_at(|| told("status"))?;
         Ok(Self {
             index,
             id,
-            tree,
+            fields,
             status,
         })
     }
 
-    pub(super) fn event(&self, source: &Source<'_>) -> DeliveryEvent {
+    pub(super) fn event(&self, source: &Source<'a>) -> Draft<'a> {
         let webhook = source.webhook;
         let meaning = snapshot::meaning(webhook, source.words(self.status));
         let times = Times::new(source, self, meaning.kind);
         let mut event = webhook.event(Essentials {
-            order_id: Some(&self.id),
-            unit: &format!("drop:{}", self.id),
+            order_id: Some(self.id),
+            unit: webhook.arena.concat(&["drop:", self.id.text()]),
             kind: meaning.kind,
             event_type: source.event_type,
-            dedup_key: &[&source.digest],
+            dedup_key: &[source.digest],
             occurred: times.occurred,
         });
         // A drop that came into being has been created, also where it has no word for it.
@@ -74,15 +60,13 @@ impl<'a> Drop<'a> {
             (None, _) => None,
             (Some(_), _) => Some(meaning.status.unwrap_or_default()),
         };
-        event.provider_status = self.status.map(str::to_owned);
-        let parent = source.tree.word("id");
-        event.parent_id = parent.map(|id| cut(id).to_owned());
-        let own = self.tree.word("externalOrderId");
-        event.external_order_id = own.map(|id| cut(id).to_owned());
-        event.share_link = self.tree.word("trackingUrl").map(str::to_owned);
-        times.fill(source, self, &mut event);
-        self.money(source, &mut event);
+        event.provider_status = self.status;
+        event.parent_id = source.delivery.id.word().map(cut);
+        event.external_order_id = self.fields.external_order_id.word().map(cut);
+        event.share_link = self.fields.tracking_url.word();
         self.notes(source, &mut event);
+        self.price(source, &mut event);
+        times.fill(source, self, &mut event);
         event.stops = vec![
             self.pickup(source, &mut event),
             self.dropoff(source, &mut event),
@@ -91,56 +75,77 @@ impl<'a> Drop<'a> {
     }
 
     /// Its own amount is its price; the total is the delivery's. In naira as far as anybody knows.
-    fn money(&self, source: &Source<'_>, event: &mut DeliveryEvent) {
-        let currency = source.webhook.headers.currency.as_deref();
-        if let Some(text) = self.tree.word("amount") {
-            event.price = Money::parse(text, currency.unwrap_or(CURRENCY)).ok();
+    fn price(&self, source: &Source<'a>, event: &mut Draft<'a>) {
+        let currency = source.webhook.headers.currency;
+        if let Some(text) = self.fields.amount.word() {
+            event.price = Money::borrowed(text, currency.unwrap_or(CURRENCY)).ok();
             if event.price.is_none() {
-                keep_raw(event, "drops.amount", text);
+                note(event, "raw.drops.amount", Some(text));
             }
         }
-        note(event, "total_amount", source.tree.word("totalAmount"));
     }
 
-    fn notes(&self, source: &Source<'_>, event: &mut DeliveryEvent) {
-        for (field, name) in DELIVERY {
-            note(event, name, source.tree.word(field));
+    /// Where a place roughly is stands in the carrier's words, whose case and spelling vary.
+    fn notes(&self, source: &Source<'a>, event: &mut Draft<'a>) {
+        let (delivery, pickup) = (&source.delivery, &source.pickup);
+        let index = match self.index {
+            0 => "0",
+            index => source.webhook.arena.text(format_args!("{index}")),
+        };
+        for (name, text) in [
+            ("batch_id", delivery.batch_id.word()),
+            ("customer_id", delivery.customer_id.word()),
+            ("drop_index", Some(index)),
+            ("dropoff_lga", self.fields.lga.word()),
+            ("dropoff_location_code", self.fields.location_code.word()),
+            ("dropoff_state", self.fields.state.word()),
+            ("payment_source", delivery.payment_source.word()),
+            ("payment_status", delivery.payment_status.word()),
+            ("pickup_lga", pickup.lga.word()),
+            ("pickup_location_code", pickup.location_code.word()),
+            ("pickup_state", pickup.state.word()),
+            ("total_amount", delivery.total_amount.word()),
+            ("raw.pickup.pickupDate", pickup.pickup_date.word()),
+        ] {
+            note(event, name, text);
         }
-        let pickup = source.tree.at("pickup");
-        for (field, of_pickup, of_dropoff) in PLACE {
-            note(event, of_pickup, pickup.word(field));
-            note(event, of_dropoff, self.tree.word(field));
-        }
-        note(event, "drop_index", Some(&self.index.to_string()));
     }
 
-    fn pickup(&self, source: &Source<'_>, event: &mut DeliveryEvent) -> Stop {
-        let pickup = source.tree.at("pickup");
-        if let Some(date) = pickup.word("pickupDate") {
-            keep_raw(event, "pickup.pickupDate", date);
-        }
-        let window = self.tree.at("estimatedPickupWindow");
-        let (window_start, window_end) = times::window(source, window, event, "PickupWindow");
+    fn pickup(&self, source: &Source<'a>, event: &mut Draft<'a>) -> Stop<&'a str> {
+        const NAMES: times::WindowNames = times::WindowNames {
+            date: "raw.estimatedPickupWindow.date",
+            end: "raw.estimatedPickupWindow.end",
+            start: "raw.estimatedPickupWindow.start",
+        };
+        let pickup = &source.pickup;
+        let window = self.fields.estimated_pickup_window;
+        let (window_start, window_end) = times::window(source, window, event, &NAMES);
         Stop {
             index: 0,
-            address: source.personal(pickup, "address"),
-            contact: source.personal(pickup, "pickupName"),
-            phone: source.personal(pickup, "pickupNumber"),
+            address: source.personal(pickup.address),
+            contact: source.personal(pickup.pickup_name),
+            phone: source.personal(pickup.pickup_number),
             window_start,
             window_end,
             ..Stop::default()
         }
     }
 
-    fn dropoff(&self, source: &Source<'_>, event: &mut DeliveryEvent) -> Stop {
-        let window = self.tree.at("estimatedDropoffWindow");
-        let (window_start, window_end) = times::window(source, window, event, "DropoffWindow");
+    fn dropoff(&self, source: &Source<'a>, event: &mut Draft<'a>) -> Stop<&'a str> {
+        const NAMES: times::WindowNames = times::WindowNames {
+            date: "raw.estimatedDropoffWindow.date",
+            end: "raw.estimatedDropoffWindow.end",
+            start: "raw.estimatedDropoffWindow.start",
+        };
+        let drop = &self.fields;
+        let window = drop.estimated_dropoff_window;
+        let (window_start, window_end) = times::window(source, window, event, &NAMES);
         Stop {
             index: 1,
-            address: source.personal(self.tree, "address"),
-            contact: source.personal(self.tree, "recipientName"),
-            phone: source.personal(self.tree, "recipientNumber"),
-            tracking_id: self.tree.word("trackingId").map(|id| cut(id).to_owned()),
+            address: source.personal(drop.address),
+            contact: source.personal(drop.recipient_name),
+            phone: source.personal(drop.recipient_number),
+            tracking_id: drop.tracking_id.word().map(cut),
             window_start,
             window_end,
             ..Stop::default()

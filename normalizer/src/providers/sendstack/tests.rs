@@ -5,14 +5,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Privacy, Rules};
+use crate::{Privacy, Rules, normalize};
 
 #[derive(Deserialize)]
 struct Rows {
     row: Vec<BTreeMap<String, toml::Value>>,
 }
 
-fn try_events(body: &Value, mapping: &Mapping) -> Result<Vec<DeliveryEvent>, Why> {
+fn try_events(body: &Value, mapping: &Mapping) -> Result<Vec<schemas::DeliveryEvent>, Why> {
     let pairs = [
         ("receipt-id", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("tenant", "acme"),
@@ -34,14 +34,10 @@ fn try_events(body: &Value, mapping: &Mapping) -> Result<Vec<DeliveryEvent>, Why
         blobs_url: None,
     };
     let body = body.to_string();
-    events(&Webhook {
-        headers: &headers,
-        body: &body,
-        rules,
-    })
+    normalize(&headers, body.as_bytes(), rules).map(|normalized| normalized.events)
 }
 
-fn events_of(body: &Value) -> Vec<DeliveryEvent> {
+fn events_of(body: &Value) -> Vec<schemas::DeliveryEvent> {
     try_events(body, Mapping::embedded()).unwrap()
 }
 

@@ -2,16 +2,16 @@
 //! it dates the creation and nothing else. The windows are business hours on a local clock under a
 //! `Z`, and bound nothing: orders were seen that are younger than their own pickup window.
 
-use schemas::{DeliveryEvent, Kind, Micros, OccurredAtSource, mapping::Words};
+use schemas::{Kind, Micros, OccurredAtSource, delivery_event::Draft, mapping::Words};
 
 use super::{
-    super::snapshot::{self, keep_raw, prove},
+    super::snapshot::{self, note, prove},
     Source,
     drops::Drop,
+    input::{self, Window},
 };
 use crate::{
-    event_time::{Occurred, Written, epoch, occurred, on_clock_of, plausible, zone},
-    json::Scalar,
+    event_time::{Occurred, Written, epoch, occurred, plausible},
     tree::Tree,
 };
 
@@ -22,18 +22,6 @@ const ID_TIME_DIGITS: usize = 8;
 const ID_DIGITS: usize = 24;
 /// More changes than a drop goes through.
 const CHANGES_MAX: usize = 64;
-/// The form of `statusTimestamps` is not documented: names that its parts may have.
-const STATUS_NAMES: [&str; 3] = ["status", "name", "state"];
-const TIME_NAMES: [&str; 7] = [
-    "timestamp",
-    "date",
-    "time",
-    "at",
-    "createdAt",
-    "updatedAt",
-    "changedAt",
-];
-
 pub(super) struct Times {
     pub(super) occurred: Occurred,
     uncertainty_ms: Option<i64>,
@@ -57,7 +45,7 @@ impl Times {
         } else {
             // What else happened is dated by the newest time of the word that the drop bears now.
             let now = |change: &Change<'_>| drop.status == Some(change.word);
-            let changes = changes(drop.tree);
+            let changes = changes(drop.fields.status_timestamps);
             changes
                 .iter()
                 .filter(|change| now(change))
@@ -75,15 +63,15 @@ impl Times {
         }
     }
 
-    pub(super) fn fill(&self, source: &Source<'_>, drop: &Drop<'_>, event: &mut DeliveryEvent) {
+    pub(super) fn fill<'a>(&self, source: &Source<'a>, drop: &Drop<'a>, event: &mut Draft<'a>) {
         event.created_at = self.created_at;
         event.occurred_at_uncertainty_ms = self.uncertainty_ms;
-        if let Some(text) = source.tree.word("createdAt") {
-            keep_raw(event, "createdAt", text);
-        }
-        for (index, change) in changes(drop.tree).iter().enumerate() {
-            let text = format!("{} {}", change.word, change.text);
-            keep_raw(event, &format!("statusTimestamps[{index}]"), &text);
+        note(event, "raw.createdAt", source.delivery.created_at.word());
+        for (index, change) in changes(drop.fields.status_timestamps).iter().enumerate() {
+            let arena = source.webhook.arena;
+            let name = arena.text(format_args!("raw.statusTimestamps[{index}]"));
+            let text = arena.concat(&[change.word, " ", change.text]);
+            note(event, name, Some(text));
             let words = Words {
                 provider_status: Some(change.word),
                 ..Words::default()
@@ -104,34 +92,40 @@ struct Change<'a> {
 
 /// The changes of `statusTimestamps`, as far as its form can be guessed: a list of objects that
 /// name a status and a time, or an object of times by status.
-fn changes<'a>(drop: &'a Tree<'_>) -> Vec<Change<'a>> {
-    fn one<'a>(word: &'a str, time: &'a Scalar<'_>) -> Option<Change<'a>> {
+fn changes<'a>(field: &Tree<'a>) -> Vec<Change<'a>> {
+    fn one<'a>(word: &'a str, time: &Tree<'a>) -> Option<Change<'a>> {
         let (text, at) = (time.word()?, instant(time));
         Some(Change { word, text, at })
     }
-    let of_entry = |entry: &'a Tree<'_>| {
-        let word = STATUS_NAMES.into_iter().find_map(|name| entry.word(name))?;
-        let mut times = TIME_NAMES.into_iter().map(|name| entry.at(name).scalar());
-        one(word, times.find(|time| time.word().is_some())?)
+    let of_entry = |entry: &Tree<'a>| {
+        let entry = input::Change::of(entry);
+        let mut words = [entry.status, entry.name, entry.state].into_iter();
+        let mut times = [
+            entry.timestamp,
+            entry.date,
+            entry.time,
+            entry.at,
+            entry.created_at,
+            entry.updated_at,
+            entry.changed_at,
+        ]
+        .into_iter();
+        one(
+            words.find_map(Tree::word)?,
+            times.find(|time| time.word().is_some())?,
+        )
     };
-    match drop.at("statusTimestamps") {
-        Tree::List(entries) => entries
-            .iter()
-            .take(CHANGES_MAX)
-            .filter_map(of_entry)
-            .collect(),
-        Tree::Object(times) => times
-            .iter()
-            .take(CHANGES_MAX)
-            .filter_map(|field| one(&field.name, field.value.scalar()))
-            .collect(),
-        Tree::Leaf(_) => Vec::new(),
-    }
+    let of_list = field.items().iter().take(CHANGES_MAX);
+    let of_object = field.fields().iter().take(CHANGES_MAX);
+    of_list
+        .filter_map(of_entry)
+        .chain(of_object.filter_map(|field| one(field.name(), &field.value)))
+        .collect()
 }
 
 /// A text with `Z` or an offset, or an epoch. A clock text without either is of a zone that nobody
 /// tells.
-pub(super) fn instant(time: &Scalar<'_>) -> Option<Micros> {
+pub(super) fn instant(time: &Tree<'_>) -> Option<Micros> {
     let text = time.word()?;
     if let Some(instant) = epoch(text) {
         return plausible(instant);
@@ -143,26 +137,33 @@ pub(super) fn instant(time: &Scalar<'_>) -> Option<Micros> {
     }
 }
 
+/// The attributes that keep a window as it was written.
+pub(super) struct WindowNames {
+    pub(super) date: &'static str,
+    pub(super) end: &'static str,
+    pub(super) start: &'static str,
+}
+
 /// A window on the clock of the endpoint's zone; without one, as it is written. The texts are kept
 /// for a better rule.
-pub(super) fn window(
-    source: &Source<'_>,
-    window: &Tree<'_>,
-    event: &mut DeliveryEvent,
-    name: &str,
+pub(super) fn window<'a>(
+    source: &Source<'a>,
+    window: &Tree<'a>,
+    event: &mut Draft<'a>,
+    names: &WindowNames,
 ) -> (Option<Micros>, Option<Micros>) {
-    let zone = zone(source.webhook.headers.timezone.as_deref());
-    let mut bound = |field: &str| {
-        let text = window.word(field)?;
-        keep_raw(event, &format!("estimated{name}.{field}"), text);
+    let window = Window::of(window);
+    note(event, names.date, window.date.word());
+    let mut bound = |name: &'static str, field: &Tree<'a>| {
+        let text = field.word()?;
+        note(event, name, Some(text));
         match Written::read(text)? {
             Written::Instant(instant) => plausible(instant),
-            Written::Clock(reading) => plausible(on_clock_of(&zone, reading)?),
+            Written::Clock(reading) => plausible(source.zone.instant(reading)?),
         }
     };
-    let window = (bound("start"), bound("end"));
-    bound("date");
-    window
+    let end = bound(names.end, window.end);
+    (bound(names.start, window.start), end)
 }
 
 /// The second in which an id of 24 hex digits was made.
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_no_instant() {
-        let read = |text: &str| instant(&Scalar::Text(text.into()));
+        let read = |text: &str| instant(&Tree::Leaf(crate::json::Scalar::Text(text)));
         let at = "2023-08-22T17:08:31.117Z".parse::<Micros>().unwrap();
         assert_eq!(read("2023-08-22T17:08:31.117Z"), Some(at));
         assert_eq!(read("2023-08-22T18:08:31.117+01:00"), Some(at));
