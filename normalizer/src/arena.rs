@@ -54,8 +54,11 @@ impl Arena {
         self.copied(std::str::from_utf8(&digits).unwrap_or_default())
     }
 
-    pub(crate) fn slice<T: Copy>(&self, items: &[T]) -> &[T] {
-        self.0.alloc_slice_copy(items)
+    /// So many items, or as many as there are.
+    pub(crate) fn gathered<T>(&self, count: usize, items: impl Iterator<Item = T>) -> &[T] {
+        let mut list = self.list(count);
+        list.extend(items.take(count));
+        list.into_bump_slice()
     }
 
     /// A list that grows here.

@@ -165,6 +165,7 @@ macro_rules! input {
 pub(crate) use input;
 
 impl<'a> Value<'a> for Scalar<'a> {
+    #[inline(never)]
     fn fill(&mut self, reader: &mut Reader<'a>) -> Result<(), Fault> {
         *self = reader.scalar()?;
         Ok(())

@@ -1,5 +1,8 @@
 //! One pass over a body: checks that it is JSON and hands out its parts, borrowed as written. What
 //! is accepted is what serde_json accepts, and a test holds the two against each other.
+//!
+//! What is read of a field goes to its place out of registers, which is why so much is inlined by
+//! force: written to the stack in pieces and then copied whole, each value waits for its own bytes.
 
 use schemas::set_aside::Why;
 
@@ -63,13 +66,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The first byte of the next value, which is not passed.
+    #[inline(always)]
     pub(crate) fn start(&mut self) -> Result<u8, Fault> {
         self.skip_space();
         self.peek().ok_or_else(|| self.not_json())
     }
 
     /// A leaf, or the whole text of what is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn scalar(&mut self) -> Result<Scalar<'a>, Fault> {
         let first = self.start()?;
         let start = self.at;
@@ -81,9 +85,18 @@ impl<'a> Reader<'a> {
                     None => Scalar::Other(self.since(start)),
                 }
             }
-            b'-' | b'0'..=b'9' => Scalar::Number(self.number()?),
-            b't' => Scalar::Bool(self.literal("true")?),
-            b'f' => Scalar::Bool(self.literal("false")?),
+            b'-' | b'0'..=b'9' => {
+                self.number()?;
+                Scalar::Number(self.since(start))
+            }
+            b't' => {
+                self.literal("true")?;
+                Scalar::Bool("true")
+            }
+            b'f' => {
+                self.literal("false")?;
+                Scalar::Bool("false")
+            }
             b'n' => {
                 self.literal("null")?;
                 Scalar::Absent
@@ -197,16 +210,16 @@ impl<'a> Reader<'a> {
     fn leaf(&mut self) -> Result<(), Fault> {
         match self.start()? {
             b'"' => self.text().map(drop),
-            b'-' | b'0'..=b'9' => self.number().map(drop),
-            b't' => self.literal("true").map(drop),
-            b'f' => self.literal("false").map(drop),
-            b'n' => self.literal("null").map(drop),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
             _ => Err(self.not_json()),
         }
     }
 
     /// Passes what stands before the next element, or the bracket after the last.
-    #[inline]
+    #[inline(always)]
     fn more(&mut self, is_first: bool, closing: u8) -> Result<bool, Fault> {
         match self.start()? {
             byte if byte == closing => {
@@ -226,7 +239,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self) -> Result<Text<'a>, Fault> {
         if self.start()? != b'"' {
             return Err(self.not_json());
@@ -235,7 +248,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The string whose opening quote is here.
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Result<Text<'a>, Fault> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
@@ -256,8 +269,7 @@ impl<'a> Reader<'a> {
         Ok(Text { inner, escaped })
     }
 
-    fn number(&mut self) -> Result<&'a str, Fault> {
-        let start = self.at;
+    fn number(&mut self) -> Result<(), Fault> {
         self.pass(b"-");
         if !self.pass(b"0") {
             self.digits()?;
@@ -269,7 +281,7 @@ impl<'a> Reader<'a> {
             self.pass(b"+-");
             self.digits()?;
         }
-        Ok(self.since(start))
+        Ok(())
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -283,17 +295,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn literal(&mut self, word: &str) -> Result<&'a str, Fault> {
-        let start = self.at;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+    fn literal(&mut self, word: &str) -> Result<(), Fault> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
             return Err(self.not_json());
         }
         self.at += word.len();
-        Ok(self.since(start))
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self, expected: u8) -> Result<(), Fault> {
         if self.peek() != Some(expected) {
             return Err(self.not_json());
@@ -308,14 +319,14 @@ impl<'a> Reader<'a> {
         passes
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -327,11 +338,17 @@ impl<'a> Reader<'a> {
 
 impl<'a> Text<'a> {
     /// Its content, unless an escape names no character.
-    #[inline]
+    #[inline(always)]
     fn decoded(&self, arena: &'a Arena) -> Option<&'a str> {
-        if !self.escaped {
-            return Some(self.inner);
+        if self.escaped {
+            self.unescaped(arena)
+        } else {
+            Some(self.inner)
         }
+    }
+
+    #[cold]
+    fn unescaped(&self, arena: &'a Arena) -> Option<&'a str> {
         let quoted = arena.concat(&["\"", self.inner, "\""]);
         let text = serde_json::from_str::<String>(quoted).ok()?;
         Some(arena.copied(&text))
@@ -353,7 +370,7 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 /// The next place from `at` on that holds a quote, a backslash or a control character, or the end.
 /// Eight bytes at a time: a byte less than another borrows from its top bit, and the lowest of the
 /// marks is always right.
-#[inline]
+#[inline(always)]
 fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;

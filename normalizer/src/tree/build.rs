@@ -19,6 +19,8 @@ struct Builder<'a> {
     arena: &'a Arena,
     fields: Vec<'a, Field<'a>>,
     items: Vec<'a, Tree<'a>>,
+    /// Of the object that is being completed, and where its field stands.
+    names: Vec<'a, (Name<'a>, usize)>,
 }
 
 pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tree<'a>, Fault> {
@@ -26,51 +28,67 @@ pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tre
         arena,
         fields: arena.list(FIELDS),
         items: arena.list(ITEMS),
+        names: arena.list(FIELDS),
     };
-    builder.value(reader, 0)
+    match reader.start()? {
+        b'{' | b'[' => builder.nested(reader, 0),
+        _ => reader.scalar().map(Tree::Leaf),
+    }
 }
 
 impl<'a> Builder<'a> {
-    fn value(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
+    fn nested(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
         if depth > DEPTH_MAX {
             return Err(reader.fault(What::Deep));
         }
         match reader.start()? {
             b'{' => self.object(reader, depth),
-            b'[' => self.list(reader, depth),
-            _ => reader.scalar().map(Tree::Leaf),
+            _ => self.list(reader, depth),
         }
     }
 
     fn object(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
         let start = self.fields.len();
         reader.object(|reader, name, _| {
-            let value = self.value(reader, depth + 1)?;
+            let value = match reader.start()? {
+                b'{' | b'[' => self.nested(reader, depth + 1)?,
+                _ => Tree::Leaf(reader.scalar()?),
+            };
             let name = Name::new(name);
             self.fields.push(Field { name, value });
             Ok(())
         })?;
-        let own = self.fields.get_mut(start..).unwrap_or_default();
-        own.sort_unstable_by_key(|field| field.name);
-        let twice = |pair: &[Field<'_>]| matches!(pair, [a, b] if a.name == b.name);
-        if own.windows(2).any(twice) {
+        let own = self.fields.get(start..).unwrap_or_default();
+        // Names are smaller than fields.
+        self.names.clear();
+        let names = own
+            .iter()
+            .enumerate()
+            .map(|(place, field)| (field.name, place));
+        self.names.extend(names);
+        self.names.sort_unstable_by_key(|(name, _)| *name);
+        let twice = |pair: &[(Name<'_>, usize)]| matches!(pair, [a, b] if a.0 == b.0);
+        if self.names.windows(2).any(twice) {
             return Err(reader.fault(What::NameTwice));
         }
-        let own = self.arena.slice(own);
+        let sorted = self.names.iter().filter_map(|(_, place)| own.get(*place));
+        let sorted = self.arena.gathered(own.len(), sorted.copied());
         self.fields.truncate(start);
-        Ok(Tree::Object(own))
+        Ok(Tree::Object(sorted))
     }
 
     fn list(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
         let start = self.items.len();
         reader.array(|reader| {
-            let item = self.value(reader, depth + 1)?;
+            let item = match reader.start()? {
+                b'{' | b'[' => self.nested(reader, depth + 1)?,
+                _ => Tree::Leaf(reader.scalar()?),
+            };
             self.items.push(item);
             Ok(())
         })?;
-        let own = self
-            .arena
-            .slice(self.items.get(start..).unwrap_or_default());
+        let own = self.items.get(start..).unwrap_or_default();
+        let own = self.arena.gathered(own.len(), own.iter().copied());
         self.items.truncate(start);
         Ok(Tree::List(own))
     }

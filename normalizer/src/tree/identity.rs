@@ -21,10 +21,10 @@ impl<'a> Tree<'a> {
         match self {
             Self::Leaf(scalar) => match scalar {
                 Scalar::Absent => out.add(b"n"),
-                Scalar::Text(text) => sized(b't', text, out),
-                Scalar::Number(text) => sized(b'd', &plain_number(text), out),
-                Scalar::Bool(text) => sized(b'b', text, out),
-                Scalar::Other(raw) => sized(b'x', raw, out),
+                Scalar::Text(text) => out.add_marked(b't', text.as_bytes()),
+                Scalar::Number(text) => out.add_marked(b'd', plain_number(text).as_bytes()),
+                Scalar::Bool(text) => out.add_marked(b'b', text.as_bytes()),
+                Scalar::Other(raw) => out.add_marked(b'x', raw.as_bytes()),
             },
             Self::List(items) => {
                 out.add(b"[");
@@ -35,7 +35,7 @@ impl<'a> Tree<'a> {
                 out.add(b"{");
                 for field in *fields {
                     if !without.contains(&field.name()) {
-                        sized(b'k', field.name(), out);
+                        out.add_marked(b'k', field.name().as_bytes());
                         field.value.write(without, out);
                     }
                 }
@@ -45,18 +45,32 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn sized(kind: u8, text: &str, out: &mut Gathering) {
-    let [a, b, c, d] = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
-    out.add(&[kind, a, b, c, d]);
-    out.add(text.as_bytes());
-}
-
 /// One spelling for each number: `33000.0` and `3.3e4` are `33000`. Whole numbers stay as written,
 /// since ids have more digits than a double holds.
 pub(crate) fn plain_number(text: &str) -> Cow<'_, str> {
-    if !text.contains(['.', 'e', 'E']) {
-        return Cow::Borrowed(if text == "-0" { "0" } else { text });
+    let mut point = false;
+    for byte in text.bytes() {
+        match byte {
+            b'.' => point = true,
+            b'e' | b'E' => return respelled(text),
+            _ => {}
+        }
     }
+    match point {
+        false if text == "-0" => Cow::Borrowed("0"),
+        false => Cow::Borrowed(text),
+        // So few digits are the shortest that name their double, if the last one says something.
+        true if text.len() <= DIGITS_CERTAIN && matches!(text.as_bytes(), [.., b'1'..=b'9']) => {
+            Cow::Borrowed(text)
+        }
+        true => respelled(text),
+    }
+}
+
+/// As many digits are told apart by a double.
+const DIGITS_CERTAIN: usize = 15;
+
+fn respelled(text: &str) -> Cow<'_, str> {
     match text.parse::<f64>() {
         Ok(0.0) => Cow::Borrowed("0"),
         Ok(number) if number.is_finite() => {
@@ -67,5 +81,21 @@ pub(crate) fn plain_number(text: &str) -> Cow<'_, str> {
             }
         }
         Ok(_) | Err(_) => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_that_stays_as_written_is_what_the_library_writes(
+            text in "-?(0|[1-9][0-9]{0,9})[.][0-9]{1,9}",
+        ) {
+            prop_assert_eq!(plain_number(&text), respelled(&text));
+        }
     }
 }

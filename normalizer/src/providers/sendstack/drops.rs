@@ -67,10 +67,12 @@ impl<'a> Drop<'a> {
         self.notes(source, &mut event);
         self.price(source, &mut event);
         times.fill(source, self, &mut event);
-        event.stops = vec![
-            self.pickup(source, &mut event),
-            self.dropoff(source, &mut event),
-        ];
+        let dropoff = self.dropoff(source, &mut event);
+        event.stops = vec![self.pickup(source, &mut event), dropoff];
+        let date = source.pickup.pickup_date.word();
+        note(&mut event, "raw.pickup.pickupDate", date);
+        let total = source.delivery.total_amount.word();
+        note(&mut event, "total_amount", total);
         event
     }
 
@@ -104,8 +106,6 @@ impl<'a> Drop<'a> {
             ("pickup_lga", pickup.lga.word()),
             ("pickup_location_code", pickup.location_code.word()),
             ("pickup_state", pickup.state.word()),
-            ("total_amount", delivery.total_amount.word()),
-            ("raw.pickup.pickupDate", pickup.pickup_date.word()),
         ] {
             note(event, name, text);
         }
