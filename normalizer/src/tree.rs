@@ -6,6 +6,8 @@ mod build;
 mod identity;
 mod name;
 
+use std::cmp::Ordering;
+
 use schemas::{ids::TEXT_BYTES_MAX, set_aside::Why};
 
 pub(crate) use self::{
@@ -66,16 +68,16 @@ impl<'a> Tree<'a> {
             Self::Leaf(_) | Self::List(_) => [].iter(),
         };
         let mut next = rest.next();
-        names.map(|name| {
+        names.each_ref().map(|name| {
             while let Some(field) = next {
-                if field.name >= name {
-                    if field.name > name {
-                        break;
+                match field.name.cmp(name) {
+                    Ordering::Less => next = rest.next(),
+                    Ordering::Equal => {
+                        next = rest.next();
+                        return &field.value;
                     }
-                    next = rest.next();
-                    return &field.value;
+                    Ordering::Greater => break,
                 }
-                next = rest.next();
             }
             &ABSENT
         })

@@ -130,7 +130,7 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::encode_into`].
     pub fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, AvroError> {
-        let mut out = Vec::with_capacity(512);
+        let mut out = Vec::with_capacity(1024);
         self.encode_into(value, &mut out)?;
         Ok(out)
     }

@@ -88,10 +88,9 @@ impl<'a> Source<'a> {
         });
         event.status = meaning.status;
         event.provider_status = Some(self.status);
-        snapshot::note(&mut event, "service", Some(self.service));
-        snapshot::note(&mut event, "sub_status", self.sub_status);
-        times.fill(self, meaning, &mut event);
         order::fill(self, &mut event);
+        times.fill(self, meaning, &mut event);
+        order::describe(self, &mut event);
         stops::fill(self, &mut event);
         event
     }

@@ -82,6 +82,7 @@ pub(crate) fn events(webhook: Webhook<'_>) -> Result<Vec<Draft<'_>>, Why> {
     source.fill(&mut event);
     times.fill(&source, meaning, &mut event);
     packages::fill(&source, &times, &mut event)?;
+    note(&mut event, "tracking_id", source.order.tracking_id.word());
     Ok(vec![event])
 }
 
@@ -113,7 +114,6 @@ impl<'a> Source<'a> {
             ("is_product_order", flag(order.is_product_order)),
             ("note", self.personal(order.note)),
             ("order_code", order.order_code.word()),
-            ("tracking_id", order.tracking_id.word()),
         ] {
             note(event, name, text);
         }

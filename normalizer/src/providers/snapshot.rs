@@ -62,8 +62,8 @@ pub(super) fn prove(
     }
 }
 
-/// An attribute, cut to what an attribute may hold. The name of what is kept as the carrier wrote it
-/// begins with `raw.`: times, and texts that could not be used.
+/// An attribute, cut to what an attribute may hold. The name of what is kept as the carrier wrote
+/// it begins with `raw.`: times, and texts that could not be used.
 pub(super) fn note<'a>(event: &mut Draft<'a>, name: &'a str, text: Option<&'a str>) {
     if let Some(text) = text {
         event.attributes.insert(name, cut(text));

@@ -5,16 +5,17 @@ use std::cmp::Ordering;
 /// A field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name<'a> {
-    /// The first eight bytes, and zeros: they decide most comparisons of two names.
-    head: u64,
+    /// The first sixteen bytes, and zeros: they decide nearly every comparison of two names.
+    head: (u64, u64),
     text: &'a str,
 }
 
 impl<'a> Name<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        let head = match text.as_bytes().first_chunk() {
-            Some(eight) => u64::from_be_bytes(*eight),
-            None => short(text.as_bytes()),
+        let bytes = text.as_bytes();
+        let head = match (bytes.first_chunk(), bytes.split_at_checked(8)) {
+            (Some(eight), Some((_, rest))) => (u64::from_be_bytes(*eight), second(bytes, rest)),
+            (Some(_) | None, _) => (short(bytes), 0),
         };
         Self { head, text }
     }
@@ -37,6 +38,19 @@ impl<'a> Name<'a> {
     }
 }
 
+/// Of a name of eight bytes or more those after the eighth.
+const fn second(bytes: &[u8], rest: &[u8]) -> u64 {
+    match (rest.first_chunk(), bytes.last_chunk()) {
+        (Some(eight), _) => u64::from_be_bytes(*eight),
+        // The last eight bytes, less those that stand in the first eight.
+        (None, Some(last)) if !rest.is_empty() => {
+            u64::from_be_bytes(*last) << (8 * (8 - rest.len()))
+        }
+        (None, Some(_) | None) => 0,
+    }
+}
+
+/// Of a name of less than eight bytes all.
 const fn short(mut bytes: &[u8]) -> u64 {
     let (mut head, mut left) = (0, 8);
     while let [byte, rest @ ..] = bytes {
@@ -73,8 +87,8 @@ impl Ord for Name<'_> {
     }
 }
 
-/// Declares which fields of an object are read, each with its name; sorted by name in bytes, capital
-/// letters first, or it does not compile.
+/// Declares which fields of an object are read, each with its name; sorted by name in bytes,
+/// capital letters first, or it does not compile.
 macro_rules! fields {
     ($($(#[$meta:meta])* $type:ident<$a:lifetime> { $($name:literal $field:ident,)+ })+) => {$(
         $(#[$meta])*
@@ -104,8 +118,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_compare_as_their_texts(a in "[a-b\u{0}é]{0,12}", b in "[a-b\u{0}é]{0,12}") {
+        fn names_compare_as_their_texts(a in "[a-b\u{0}é]{0,20}", b in "[a-b\u{0}é]{0,20}") {
             prop_assert_eq!(Name::new(&a).cmp(&Name::new(&b)), a.cmp(&b));
+            // Most random texts differ early.
+            let (long, same) = (format!("{a}{b}"), format!("{a}a"));
+            prop_assert_eq!(Name::new(&long).cmp(&Name::new(&same)), long.cmp(&same));
             let (a, b) = (Name::new(&a), Name::new(&b));
             prop_assert_eq!(Name::are_sorted(&[a, b]), a < b);
         }

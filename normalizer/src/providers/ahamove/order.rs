@@ -30,7 +30,6 @@ pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
     money(source, event);
     canceled(source, event);
     link(source, event);
-    // `surcharge` is a multiplier, equal to `surge_rate`, and no money.
     for (name, field) in [
         ("app", order.app),
         ("cancel_code", order.cancel_code),
@@ -38,15 +37,27 @@ pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
         ("partner", order.partner),
         ("payment_method", order.payment_method),
         ("promo_code", order.promo_code),
-        ("service_id", order.service_id),
-        ("surcharge", order.surcharge),
-        ("surge_rate", order.surge_rate),
     ] {
         note(event, name, field.word());
     }
-    // The account is named by its owner's phone.
-    note(event, "user_id", source.personal(order.user_id));
-    note(event, "user_name", source.personal(order.user_name));
+}
+
+/// The attributes that stand after the times, by name.
+pub(super) fn describe<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
+    let order = &source.order;
+    for (name, text) in [
+        ("service", Some(source.service)),
+        ("service_id", order.service_id.word()),
+        ("sub_status", source.sub_status),
+        // A multiplier, equal to `surge_rate`, and no money.
+        ("surcharge", order.surcharge.word()),
+        ("surge_rate", order.surge_rate.word()),
+        // The account is named by its owner's phone.
+        ("user_id", source.personal(order.user_id)),
+        ("user_name", source.personal(order.user_name)),
+    ] {
+        note(event, name, text);
+    }
 }
 
 /// Drivers are often known by their phone.

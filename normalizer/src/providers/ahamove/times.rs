@@ -167,6 +167,12 @@ pub(super) fn instant(field: &Tree<'_>) -> Option<Micros> {
 
 /// A time as written, unless it says that there is none.
 pub(super) fn written<'a>(field: &Tree<'a>) -> Option<&'a str> {
-    let text = field.word()?;
-    (text != "0" && plain_number(text) != "0").then_some(text)
+    /// So short a fraction is not rounded to zero.
+    const SHORT: usize = 32;
+    let text = field.word().filter(|text| *text != "0")?;
+    let has = |wanted: fn(&u8) -> bool| text.as_bytes().iter().any(wanted);
+    let is_plainly_some = text.len() <= SHORT
+        && has(|byte| matches!(byte, b'1'..=b'9'))
+        && !has(|byte| matches!(byte, b'e' | b'E'));
+    (is_plainly_some || plain_number(text) != "0").then_some(text)
 }

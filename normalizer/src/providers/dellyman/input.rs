@@ -1,4 +1,4 @@
-//! What is read of Dellyman's order. `DeliveryCode`, which opens the door to the goods, is not here.
+//! What is read of Dellyman's order. `DeliveryCode`, which hands over the goods, is not here.
 
 use crate::tree::fields;
 

@@ -1,4 +1,5 @@
-//! What is read of Sendstack's delivery. `pickupOtp` and `dropoffOtp`, which open doors, are not here.
+//! What is read of Sendstack's delivery. `pickupOtp` and `dropoffOtp`, which open doors, are not
+//! here.
 
 use crate::tree::fields;
 
