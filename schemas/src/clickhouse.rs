@@ -101,6 +101,16 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "replays_log",
         sql: include_str!("../clickhouse/013_replays_log.sql"),
     },
+    Migration {
+        version: 14,
+        name: "partitions",
+        sql: include_str!("../clickhouse/014_partitions.sql"),
+    },
+    Migration {
+        version: 15,
+        name: "accounting",
+        sql: include_str!("../clickhouse/015_accounting.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.
@@ -264,6 +274,8 @@ mod tests {
                             " MODIFY SETTING",
                             " ADD PROJECTION IF NOT EXISTS ",
                             " MATERIALIZE PROJECTION ",
+                            // holds no rows but its table's
+                            " DROP PROJECTION IF EXISTS ",
                         ]
                         .iter()
                         .any(|words| first.contains(words)))

@@ -20,6 +20,7 @@ mod migrations;
 mod model;
 #[cfg(test)]
 mod outage;
+mod parts;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
