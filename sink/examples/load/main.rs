@@ -3,8 +3,8 @@
 //! in the same run; then how long a row takes at a steady rate; then what the sink holds while the store
 //! is stopped.
 //!
-//! `cargo run --release -p sink --example load -- [--rows N] [--rate N] [--seconds N]`; needs the
-//! release builds of `sink` and `local-stack` beside it.
+//! `cargo run --release -p sink --example load -- [--rows N] [--rate N] [--seconds N] [--outage N]`
+//! (`--rows 0` leaves the comparison out; the outage is in seconds); needs the release builds of `sink` and `local-stack` beside it.
 
 mod engine;
 mod place;
@@ -36,6 +36,7 @@ struct Wanted {
     rows: u64,
     rate: u64,
     seconds: u64,
+    outage: u64,
 }
 
 fn wanted() -> anyhow::Result<Wanted> {
@@ -43,6 +44,7 @@ fn wanted() -> anyhow::Result<Wanted> {
         rows: 300_000,
         rate: 2000,
         seconds: 20,
+        outage: 30,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -50,6 +52,7 @@ fn wanted() -> anyhow::Result<Wanted> {
             "--rows" => &mut wanted.rows,
             "--rate" => &mut wanted.rate,
             "--seconds" => &mut wanted.seconds,
+            "--outage" => &mut wanted.outage,
             other => anyhow::bail!("{other} is not known"),
         };
         *field = arguments.next().context("a number is missing")?.parse()?;
@@ -67,7 +70,8 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(wanted: &Wanted) -> anyhow::Result<()> {
     let place = Place::start().await?;
-    for round in 0..ROUNDS {
+    let rounds = if wanted.rows == 0 { 0 } else { ROUNDS };
+    for round in 0..rounds {
         let prefix = format!("bench{round}.");
         let bytes = Records::new(&place, &prefix).await?.send(wanted.rows)?;
         say!(
@@ -161,23 +165,27 @@ async fn outage(
 ) -> anyhow::Result<()> {
     let before = place.count("events_log").await?;
     place.signal(Part::Clickhouse, Signal::SIGSTOP)?;
-    let began = Instant::now();
+    let (began, step) = (Instant::now(), wanted.outage.div_ceil(15));
     let mut held = vec![sink.resident_mib()?];
-    let mut sent = 0_u64;
-    while began.elapsed() < Duration::from_secs(wanted.seconds) {
-        sent += wanted.rate * 5;
-        records.send(wanted.rate * 5)?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        held.push(sink.resident_mib()?);
+    let (mut sent, mut next) = (0_u64, step);
+    while began.elapsed() < Duration::from_secs(wanted.outage) {
+        let due = u64::try_from(began.elapsed().as_millis())? * wanted.rate / 1000;
+        records.send(due - sent)?;
+        sent = due;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if began.elapsed().as_secs() >= next {
+            held.push(sink.resident_mib()?);
+            next += step;
+        }
     }
     let rate = u128::from(sent) * 1000 / began.elapsed().as_millis();
     place.signal(Part::Clickhouse, Signal::SIGCONT)?;
     let resumed = Instant::now();
     place.until("events_log", before + sent, PATIENCE).await?;
     say!(
-        "store stopped for {} s at {rate} records/s: the sink holds {:?} MiB, once a half second; \
+        "store stopped for {} s at {rate} records/s: the sink holds {:?} MiB, once in {step} s; \
          caught up after {:.1} s",
-        wanted.seconds,
+        wanted.outage,
         held,
         resumed.elapsed().as_secs_f64()
     );

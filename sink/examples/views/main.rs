@@ -3,11 +3,12 @@
 //! One in a hundred rows was loaded twice, and one in a hundred events corrected.
 //!
 //! Each query is asked before the store has merged these (`as loaded`) and after (`merged`).
-//! `--orders N` makes it smaller.
+//! `--orders N` makes it smaller. `--data DIR` keeps what was loaded and only asks, in whatever state
+//! it is; with `--merge` it is merged first. `--view NAME` asks one view.
 mod questions;
 mod server;
 
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use anyhow::Context as _;
 use questions::{Question, Scope, WATCHED};
@@ -29,33 +30,67 @@ const REPEATED: &str = include_str!("repeated_receipts.sql");
 const ASIDES: &str = include_str!("set_aside.sql");
 const SNAPSHOTS: &str = include_str!("orders.sql");
 
-fn main() -> anyhow::Result<()> {
+#[derive(Default)]
+struct Wanted {
+    orders: Option<u64>,
+    data: Option<PathBuf>,
+    merge: bool,
+    view: Option<String>,
+}
+
+fn wanted() -> anyhow::Result<Wanted> {
+    let mut wanted = Wanted::default();
     let mut arguments = std::env::args().skip(1);
-    let mut orders = ORDERS;
-    while let Some(argument) = arguments.next() {
-        if argument == "--orders" {
-            let given = arguments.next().context("--orders wants a number")?;
-            orders = given.parse()?;
+    while let Some(name) = arguments.next() {
+        if name == "--merge" {
+            wanted.merge = true;
+            continue;
+        }
+        let value = arguments
+            .next()
+            .with_context(|| format!("{name} wants a value"))?;
+        match name.as_str() {
+            "--orders" => wanted.orders = Some(value.parse()?),
+            "--data" => wanted.data = Some(value.into()),
+            "--view" => wanted.view = Some(value),
+            other => anyhow::bail!("{other} is not known"),
         }
     }
+    Ok(wanted)
+}
+
+fn main() -> anyhow::Result<()> {
+    let wanted = wanted()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(orders))
+    runtime.block_on(run(&wanted))
 }
 
-async fn run(orders: u64) -> anyhow::Result<()> {
-    let server = Server::start().await?;
-    fill(&server, orders).await?;
-    sizes(&server).await?;
-    ask_all(&server, "as loaded").await?;
-    for table in WATCHED {
-        server
-            .run(&format!("OPTIMIZE TABLE {{database}}.{table} FINAL"))
-            .await?;
+async fn run(wanted: &Wanted) -> anyhow::Result<()> {
+    let server = Server::start(wanted.data.as_deref()).await?;
+    if server.size("events_log").await?.rows == 0 {
+        fill(&server, wanted.orders.unwrap_or(ORDERS)).await?;
+    }
+    let view = wanted.view.as_deref();
+    if wanted.data.is_none() {
+        sizes(&server).await?;
+        ask_all(&server, "as loaded", view).await?;
+    }
+    if wanted.data.is_none() || wanted.merge {
+        for table in WATCHED {
+            server
+                .run(&format!("OPTIMIZE TABLE {{database}}.{table} FINAL"))
+                .await?;
+        }
     }
     sizes(&server).await?;
-    ask_all(&server, "merged").await?;
+    let state = if wanted.data.is_some() && !wanted.merge {
+        "as it is"
+    } else {
+        "merged"
+    };
+    ask_all(&server, state, view).await?;
     indexes(&server).await
 }
 
@@ -114,7 +149,7 @@ async fn sizes(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask_all(server: &Server, state: &str) -> anyhow::Result<()> {
+async fn ask_all(server: &Server, state: &str, view: Option<&str>) -> anyhow::Result<()> {
     say!(
         "\n{state}\n{:<17} {:<10} {:>8} {:>8} {:>9} {:>11} {:>8}",
         "view",
@@ -125,7 +160,8 @@ async fn ask_all(server: &Server, state: &str) -> anyhow::Result<()> {
         "rows read",
         "goal ms"
     );
-    for question in questions::all() {
+    let asked = |question: &Question| view.is_none_or(|view| view == question.view);
+    for question in questions::all().into_iter().filter(asked) {
         for scope in question.scopes() {
             let cost = server.ask(&question.sql(*scope)).await?;
             let goal = question.goal_ms(*scope);

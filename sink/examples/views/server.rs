@@ -1,6 +1,9 @@
 //! A ClickHouse of its own, and what a query costs it.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use local_stack::{Options, Part, Silent, Stack};
@@ -44,10 +47,17 @@ struct Summary {
 }
 
 impl Server {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join("waybill-views-bench");
-        drop(std::fs::remove_dir_all(&folder));
+    /// Over a folder that is kept, or an empty one.
+    pub(crate) async fn start(kept: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = kept.map_or_else(
+            || std::env::temp_dir().join("waybill-views-bench"),
+            Path::to_owned,
+        );
+        if kept.is_none() {
+            drop(std::fs::remove_dir_all(&folder));
+        }
         let mut options = Options::new(folder);
+        options.parts = vec![Part::Clickhouse];
         options.clickhouse.memory_bytes_max = 8 << 30;
         let stack = tokio::task::block_in_place(|| Stack::start(options, &Silent))?;
         let store = Store::new(&ClickhouseSettings {
@@ -122,7 +132,7 @@ impl Server {
     pub(crate) async fn size(&self, table: &str) -> anyhow::Result<Size> {
         let sql = format!(
             "SELECT sum(p.rows) AS rows, count() AS parts, \
-             sum(p.bytes_on_disk) / sum(p.rows) AS bytes_per_row FROM system.parts AS p \
+             ifNotFinite(sum(p.bytes_on_disk) / sum(p.rows), 0) AS bytes_per_row FROM system.parts AS p \
              WHERE p.active AND p.database = '{DATABASE_NAME}' AND p.table = '{table}'"
         );
         let rows: Vec<Size> = self.store.rows(&sql, &[]).await?;
