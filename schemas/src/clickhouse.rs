@@ -111,6 +111,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "accounting",
         sql: include_str!("../clickhouse/015_accounting.sql"),
     },
+    Migration {
+        version: 16,
+        name: "inserts",
+        sql: include_str!("../clickhouse/016_inserts.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

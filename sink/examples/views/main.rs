@@ -187,7 +187,7 @@ async fn indexes(server: &Server) -> anyhow::Result<()> {
     say!("\ngranules read of all, {}", Scope::Small.label());
     for Question { view, columns, .. } in questions::all() {
         let sql = format!(
-            "EXPLAIN indexes = 1 SELECT {columns} FROM {{database}}.{view} WHERE {}",
+            "EXPLAIN indexes = 1 SELECT {columns} FROM {{database}}.{view} WHERE {} GROUP BY ALL",
             Scope::Small.filter(view)
         );
         let granules = server.granules(&sql).await?;
