@@ -3,7 +3,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test sim demo up bench bench-pure bench-enricher bench-ingest bench-store chaos golden ci clean
+.PHONY: help build check test sim demo up bench bench-pure bench-enricher bench-ingest bench-store bench-latency chaos golden ci clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,7 +28,7 @@ demo: build ## the documented webhooks through the real pipeline; prints the tab
 up: build ## Kafka, registry, ClickHouse and the four services on loopback, until Ctrl-C
 	$(CARGO) run --quiet -p waybill -- up $(ARGS)
 
-bench: bench-pure bench-enricher bench-ingest bench-store ## each stage beside its floor and its peers
+bench: bench-pure bench-enricher bench-ingest bench-store bench-latency ## each stage beside its floor and its peers
 
 bench-pure:
 	$(CARGO) bench -p normalizer
@@ -47,6 +47,10 @@ bench-store:
 	$(CARGO) build --release -p sink -p local-stack --bins --examples
 	target/release/examples/views
 	target/release/examples/load
+
+bench-latency:
+	$(CARGO) build --release --workspace --bins
+	target/release/bench-latency
 
 chaos: build ## kills of services, Kafka and ClickHouse under load, with an oracle; ARGS="SEED ORDERS"
 	$(CARGO) run --quiet -p pipeline-tests --example chaos -- $(ARGS)
