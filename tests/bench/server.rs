@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -35,7 +35,7 @@ pub struct Server {
 
 impl Server {
     pub fn start(kind: Kind, place: &Place) -> Self {
-        let (address, admin) = (free_address(), free_address());
+        let [address, admin] = [0, 1].map(|_| local_stack::free_address().expect("a free port"));
         let mut command = match kind {
             Kind::Ingest => Command::new(binary("ingest")),
             Kind::Floor | Kind::Unawaited => Command::new(binary("bench-ingest")),
@@ -120,9 +120,4 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
 }

@@ -127,6 +127,7 @@ impl Drop for Process {
 
 /// A loopback address that nobody listens on at the moment.
 pub fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("address").to_string()
+    local_stack::free_address()
+        .expect("a free port")
+        .to_string()
 }

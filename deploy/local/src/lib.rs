@@ -36,5 +36,6 @@ pub use fetch::{Parts, fetch};
 pub use nix::sys::signal::Signal;
 pub use options::{ClickhouseOptions, KafkaOptions, Options, Restart};
 pub use part::Part;
+pub use ports::free_address;
 pub use progress::{Bars, Lines, Progress, Silent, Step};
 pub use stack::{Event, Stack};

@@ -1,8 +1,10 @@
 //! Five ports in a row, ours alone among all stacks of this user.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,31 @@ const BLOCKS: u16 = 1_200;
 /// After a kill -9 of a stack its children need a moment to go.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// For programs beside a stack: below its ports too.
+const BESIDE: Range<u16> = 10_000..18_000;
+
+static NEXT_BESIDE: AtomicU16 = AtomicU16::new(0);
+
+/// A loopback address for a program that is started beside a stack. Nobody listens there, this process
+/// was not given it lately, and no outgoing connection gets it meanwhile, as it would one that the
+/// system chose.
+///
+/// # Errors
+/// [`Error::NoPorts`] when all are taken.
+pub fn free_address() -> Result<SocketAddr, Error> {
+    let count = BESIDE.end - BESIDE.start;
+    // Another process begins elsewhere.
+    let start = u16::try_from(process::id().wrapping_mul(61) % u32::from(count)).unwrap_or(0);
+    for _ in 0..count {
+        let step = NEXT_BESIDE.fetch_add(1, Ordering::Relaxed) % count;
+        let port = BESIDE.start + (start + step) % count;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok((Ipv4Addr::LOCALHOST, port).into());
+        }
+    }
+    Err(Error::NoPorts)
+}
 
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -95,6 +122,15 @@ mod tests {
         let one = Ports::free(&cache).unwrap();
         let two = Ports::free(&cache).unwrap();
         assert_ne!(one.base, two.base);
+    }
+
+    #[test]
+    fn no_address_beside_a_stack_is_given_twice_in_a_row() {
+        let mut given: Vec<u16> = (0..200).map(|_| free_address().unwrap().port()).collect();
+        assert!(given.iter().all(|port| BESIDE.contains(port)));
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!(given.len(), 200);
     }
 
     #[test]
