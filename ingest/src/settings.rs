@@ -220,6 +220,11 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_fit_the_type_and_every_key_is_known_to_all_programs() {
+        runtime::settings::check_defaults::<Settings>(crate::DEFAULTS).unwrap();
+    }
+
+    #[test]
     fn the_defaults_are_valid_and_those_of_the_contract() {
         let settings = loaded(&[KEY]).unwrap();
         assert_eq!(settings.http.listen, "0.0.0.0:8080".parse().unwrap());

@@ -85,3 +85,14 @@ impl runtime::settings::Settings for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_the_type_and_every_key_is_known_to_all_programs() {
+        let defaults = include_str!("../settings.default.toml");
+        runtime::settings::check_defaults::<Settings>(defaults).unwrap();
+    }
+}

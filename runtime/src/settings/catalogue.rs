@@ -53,6 +53,11 @@ pub const GROUPS: &[Group] = &[
             "body_bytes_max",
             "body_seconds_max",
             "in_flight_bytes_max",
+            "tenant_in_flight_bytes_max",
+            "connections_max",
+            "trusted_proxies",
+            "tls_certificate",
+            "tls_key",
             "durable_ms_max",
             "keep_alive_seconds",
             "stop_wait_seconds",
@@ -64,7 +69,13 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "spool",
-        keys: &["dir", "bytes_max"],
+        keys: &[
+            "dir",
+            "bytes_max",
+            "free_bytes_min",
+            "after_ms",
+            "drain_per_second",
+        ],
     },
     Group {
         name: "blobs",
