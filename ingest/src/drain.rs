@@ -75,20 +75,22 @@ impl Drain {
 
     async fn forever(&self) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(AGAIN_AFTER.0, AGAIN_AFTER.1);
-        let mut bytes_max = PROBE_BYTES;
+        let (mut bytes_max, mut drained) = (PROBE_BYTES, 0);
         loop {
             self.spool.arrived().await;
             while !self.delivery.log.is_up() {
                 bytes_max = PROBE_BYTES;
                 sleep(LOOK_EVERY).await;
             }
-            let (drained, ended) = self.until_empty(&mut bytes_max).await?;
+            let (through, ended) = self.until_empty(&mut bytes_max).await?;
+            drained += through;
+            if through > 0 {
+                backoff.reset();
+            }
             if self.spool.is_empty() {
                 self.delivery.door.open();
-            }
-            if drained > 0 {
-                backoff.reset();
-                tracing::debug!(drained, "webhooks from the disk are in kafka");
+                tracing::info!(drained, "all webhooks from the disk are in kafka");
+                drained = 0;
             }
             if let Err(why) = ended {
                 self.delivery.door.open();

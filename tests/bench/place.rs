@@ -26,7 +26,11 @@ impl Place {
         }
         let all = folder.path().join("tenants");
         std::fs::create_dir(&all).expect("a folder of tenants");
-        std::fs::write(all.join("bench.toml"), TENANTS).expect("tenants file");
+        let own = [
+            tenant("bench", ENDPOINT, ""),
+            tenant("flooding", FLOODING, "requests_per_second = 500"),
+        ];
+        std::fs::write(all.join("bench.toml"), own.concat()).expect("tenants file");
         tenants(&all);
         let environment = [
             ("KAFKA__BOOTSTRAP_SERVERS", stack.kafka_bootstrap()),
@@ -110,31 +114,13 @@ pub const ENDPOINT: &str = "bench-lalamove";
 /// The endpoint of a tenant with an agreed rate.
 pub const FLOODING: &str = "bench-flooding";
 
-const TENANTS: &str = r#"
-[tenants.bench]
-
-[[tenants.bench.endpoints]]
-id = "bench-lalamove"
-provider = "lalamove"
-token = "bench-token-0123456789abcdef"
-verification = "required"
-
-[[tenants.bench.endpoints.secrets]]
-id = "2026-11"
-value = "sk_bench_0123456789abcdef0123456789abcdef"
-api_key = "pk_bench_0123456789abcdef"
-
-[tenants.flooding]
-requests_per_second = 500
-
-[[tenants.flooding.endpoints]]
-id = "bench-flooding"
-provider = "lalamove"
-token = "flooding-token-0123456789abcd"
-verification = "required"
-
-[[tenants.flooding.endpoints.secrets]]
-id = "2026-11"
-value = "sk_flooding_0123456789abcdef01234567"
-api_key = "pk_flooding_0123456789abcdef"
-"#;
+/// A tenants table with one Lalamove endpoint; `settings` are lines of the tenant's own.
+pub fn tenant(id: &str, endpoint: &str, settings: &str) -> String {
+    format!(
+        "[tenants.{id}]\n{settings}\n[[tenants.{id}.endpoints]]\nid = \"{endpoint}\"\n\
+         provider = \"lalamove\"\ntoken = \"{endpoint}-token-0123456789abcdef\"\n\
+         verification = \"required\"\n[[tenants.{id}.endpoints.secrets]]\nid = \"2026-11\"\n\
+         value = \"sk_{endpoint}_0123456789abcdef0123456789abcdef\"\n\
+         api_key = \"pk_{endpoint}_0123456789abcdef\"\n"
+    )
+}

@@ -17,7 +17,10 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use pipeline_bench::{load::Load, place::binary};
+use pipeline_bench::{
+    load::Load,
+    place::{self, binary},
+};
 use runtime::clock::{Clock as _, SystemClock};
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -142,18 +145,9 @@ impl Drop for Installation {
 
 /// No tenant comes near its rate: what is over it goes another way.
 fn tenants_file() -> String {
-    (0..TENANTS)
-        .map(|n| {
-            format!(
-                "[tenants.t{n}]\nrequests_per_second = 100000\nburst = 100000\n\
-                 [[tenants.t{n}.endpoints]]\nid = \"t{n}-lalamove\"\nprovider = \"lalamove\"\n\
-                 token = \"bench-token-0123456789-{n:04}\"\nverification = \"required\"\n\
-                 [[tenants.t{n}.endpoints.secrets]]\nid = \"one\"\n\
-                 value = \"sk_bench_0123456789abcdef0123456789ab{n:04}\"\n\
-                 api_key = \"pk_bench_0123456789{n:04}\"\n"
-            )
-        })
-        .collect()
+    let settings = "requests_per_second = 100000\nburst = 100000";
+    let tenant = |n| place::tenant(&format!("t{n}"), &format!("t{n}-lalamove"), settings);
+    (0..TENANTS).map(tenant).collect()
 }
 
 /// In microseconds.
