@@ -40,7 +40,8 @@ bench-enricher:
 
 bench-ingest:
 	$(CARGO) build --release -p ingest -p waybill -p local-stack -p pipeline-bench
-	target/release/bench-ingest $(ARGS)
+	mvn -B -q -f tests/peers/camel/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/target/peers/camel
+	WAYBILL_CAMEL_JARS=$(CURDIR)/target/peers/camel target/release/bench-ingest $(ARGS)
 	target/release/bench-tenants
 
 bench-store:

@@ -34,7 +34,7 @@ impl Place {
         tenants(&all);
         let environment = [
             ("KAFKA__BOOTSTRAP_SERVERS", stack.kafka_bootstrap()),
-            ("TOPICS__PREFIX", "bench.".to_owned()),
+            ("TOPICS__PREFIX", PREFIX.to_owned()),
             ("TOPICS__PARTITIONS", "4".to_owned()),
             ("TOPICS__REPLICATION", "1".to_owned()),
             ("TOPICS__MIN_INSYNC_REPLICAS", "1".to_owned()),
@@ -79,6 +79,11 @@ impl Place {
         &self.environment
     }
 
+    /// Where Kafka listens.
+    pub fn brokers(&self) -> String {
+        self.stack.kafka_bootstrap()
+    }
+
     /// The folder of tenants files.
     pub fn tenants(&self) -> PathBuf {
         self.folder.path().join("tenants")
@@ -107,6 +112,11 @@ pub fn binary(name: &str) -> PathBuf {
     );
     path
 }
+
+const PREFIX: &str = "bench.";
+
+/// Where webhooks go.
+pub const RAW_TOPIC: &str = "bench.raw";
 
 /// The endpoint that is called.
 pub const ENDPOINT: &str = "bench-lalamove";

@@ -4,13 +4,14 @@ use std::{
     fs::File,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
     SERVE,
-    place::{Place, binary},
+    place::{Place, RAW_TOPIC, binary},
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -23,6 +24,8 @@ pub enum Kind {
     Ingest,
     /// The product without the wait for Kafka.
     Unawaited,
+    /// The peer: a bridge on Apache Camel (`tests/peers/camel`).
+    Camel,
 }
 
 /// Killed when dropped.
@@ -39,11 +42,12 @@ impl Server {
         let mut command = match kind {
             Kind::Ingest => Command::new(binary("ingest")),
             Kind::Floor | Kind::Unawaited => Command::new(binary("bench-ingest")),
+            Kind::Camel => camel(address, place),
         };
         match kind {
             Kind::Floor => command.env(SERVE, "floor"),
             Kind::Unawaited => command.env(SERVE, "unawaited"),
-            Kind::Ingest => &mut command,
+            Kind::Ingest | Kind::Camel => &mut command,
         };
         let log = File::create(place.folder().join(format!("{kind:?}.log"))).expect("a log");
         let child = command
@@ -55,7 +59,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        let admin = (kind != Kind::Floor).then_some(admin);
+        let admin = matches!(kind, Kind::Ingest | Kind::Unawaited).then_some(admin);
         let mut server = Self {
             child,
             address,
@@ -106,6 +110,24 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Where `make bench-ingest` copied the jars of the bridge.
+#[must_use]
+pub fn camel_jars() -> Option<PathBuf> {
+    std::env::var_os("WAYBILL_CAMEL_JARS").map(PathBuf::from)
+}
+
+fn camel(address: SocketAddr, place: &Place) -> Command {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers/camel/Bridge.java");
+    let mut command = Command::new("java");
+    command
+        .args(["-Xmx512m", "-cp"])
+        .arg(camel_jars().expect("its jars").join("*"))
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg(source)
+        .args([&address.to_string(), &place.brokers(), RAW_TOPIC]);
+    command
 }
 
 fn status(address: SocketAddr) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What one webhook costs in ingest: requests a second, CPU and latency, beside a server that only reads
-//! the body, beside itself without the wait for Kafka, and beside itself with Kafka away. `make bench`
-//! runs it; all cases take turns in one run on one machine, and only their ratios mean something.
+//! the body, beside itself without the wait for Kafka, beside itself with Kafka away, and beside a bridge
+//! that people use. `make bench` runs it; all cases take turns in one run on one machine, and only their ratios mean something.
 
 mod flood;
 mod floor;
@@ -15,12 +15,15 @@ use pipeline_bench::{
     SERVE, cpu,
     load::Loader,
     place::{ENDPOINT, Place},
-    server::{Kind, Server},
+    server::{Kind, Server, camel_jars},
 };
 
 use crate::report::{Case, Measured, Report};
 
-/// Ingest beside its floor and itself.
+/// Until the compiler of Java has seen what matters.
+const JVM_WARM_UP_SECONDS: u32 = 15;
+
+/// Ingest beside its floor, itself and what people use.
 #[derive(Debug, clap::Parser)]
 pub(crate) struct Args {
     /// How often each case has its turn
@@ -85,7 +88,16 @@ fn measure(args: &Args) {
         return;
     }
     let mut report = Report::new(args);
+    let bridge = camel_jars().map(|_| Server::start(Kind::Camel, &place));
+    match &bridge {
+        Some(bridge) => drop(loader.closed(bridge, JVM_WARM_UP_SECONDS)),
+        None => eprintln!("without Apache Camel: WAYBILL_CAMEL_JARS says where its jars lie"),
+    }
     for round in 1..=args.rounds {
+        if let Some(bridge) = &bridge {
+            let case = Case::Camel;
+            report.add(case, turn((round, case), bridge, &loader));
+        }
         for (case, kind) in [
             (Case::Floor, Kind::Floor),
             (Case::Acked, Kind::Ingest),
@@ -97,6 +109,7 @@ fn measure(args: &Args) {
             );
         }
     }
+    drop(bridge);
     // started while Kafka is there: it has seen the topic, as one that is overtaken by an outage has
     let ingest = Server::start(Kind::Ingest, &place);
     place.stop_kafka();

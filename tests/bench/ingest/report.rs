@@ -14,6 +14,7 @@ pub(crate) enum Case {
     Acked,
     Unawaited,
     Spooled,
+    Camel,
 }
 
 impl Case {
@@ -23,6 +24,7 @@ impl Case {
             Self::Acked => "ingest",
             Self::Unawaited => "ingest, acks not awaited",
             Self::Spooled => "ingest, Kafka killed",
+            Self::Camel => "Apache Camel: body to Kafka, no signature",
         }
     }
 }
@@ -109,6 +111,15 @@ impl Report {
                 "acked / unawaited, webhooks/s: {:.2} (goal: at least 0.8)",
                 acked / unawaited
             );
+        }
+        if let (Some(acked), Some(camel)) = (rates(Case::Acked), rates(Case::Camel)) {
+            println!(
+                "webhooks/s / Camel's: {:.2} (goal: at least 3)",
+                acked / camel
+            );
+        }
+        if let (Some(acked), Some(camel)) = (costs(Case::Acked), costs(Case::Camel)) {
+            println!("cost / Camel's: {:.2}", acked / camel);
         }
         if let (Some(spooled), Some(acked)) = (costs(Case::Spooled), costs(Case::Acked)) {
             println!("cost with Kafka killed / cost: {:.2}", spooled / acked);
