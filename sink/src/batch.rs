@@ -9,6 +9,8 @@ mod recovery;
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::Range,
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,10 +19,7 @@ use schemas::{Micros, SetAside};
 pub use intent::{Intent, METADATA_BYTES_MAX, Partition, Span, UnreadableIntent};
 pub use recovery::{Committed, Recovery, recover};
 
-use crate::row::{LOADED_AT_BYTES, RowWriter};
-
-/// What one partition keeps of its buffer from one batch to the next.
-const KEPT_BYTES_MAX: usize = 256 * 1024;
+use crate::{native, row::Rows, table::Table};
 
 /// When a batch closes.
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +35,16 @@ pub struct Limits {
 pub struct Row {
     pub partition: Partition,
     pub offset: i64,
-    /// Where it begins in the body; it ends where the next one begins.
-    pub start: usize,
+    /// Its place among all rows that came, in whatever order partitions were fetched.
+    place: usize,
 }
 
-/// What is inserted at once, under one token.
-#[derive(Clone, Debug, PartialEq)]
+/// What is inserted at once, under one token. Rows stand by partition and offset.
+#[derive(Clone, Debug)]
 pub struct Block {
     pub intent: Intent,
     pub rows: Vec<Row>,
-    pub body: Vec<u8>,
+    values: Arc<Rows>,
     /// Records that gave no row; written out before the offsets move.
     pub asides: Vec<SetAside>,
     /// How many records had nothing to keep.
@@ -53,36 +52,18 @@ pub struct Block {
 }
 
 impl Block {
-    /// The bytes of some neighbouring rows.
-    pub fn bytes_of(&self, rows: std::ops::Range<usize>) -> &[u8] {
-        let at = |index: usize| {
-            self.rows
-                .get(index)
-                .map_or(self.body.len(), |row| row.start)
-        };
-        self.body
-            .get(at(rows.start)..at(rows.end))
-            .unwrap_or_default()
+    /// What is sent for some neighbouring rows: always the same bytes for the same rows.
+    pub fn body(&self, rows: Range<usize>) -> Vec<u8> {
+        let rows = self.rows.get(rows).unwrap_or_default();
+        self.values
+            .block(&native::runs(rows.iter().map(|row| row.place)))
     }
 
     /// What remains when some of its rows are stored already.
     pub fn without(&self, there: &HashSet<(Partition, i64)>) -> Self {
-        let mut rest = Self {
-            intent: self.intent.clone(),
-            rows: Vec::new(),
-            body: Vec::new(),
-            asides: self.asides.clone(),
-            nothing: self.nothing,
-        };
-        for (index, row) in self.rows.iter().enumerate() {
-            if !there.contains(&(row.partition, row.offset)) {
-                rest.rows.push(Row {
-                    start: rest.body.len(),
-                    ..*row
-                });
-                rest.body.extend_from_slice(self.bytes_of(index..index + 1));
-            }
-        }
+        let mut rest = self.clone();
+        rest.rows
+            .retain(|row| !there.contains(&(row.partition, row.offset)));
         rest
     }
 }
@@ -90,8 +71,8 @@ impl Block {
 #[derive(Debug, Default)]
 struct Lane {
     offsets: Option<(i64, i64)>,
-    writer: RowWriter,
-    starts: Vec<(i64, usize)>,
+    /// Offset, and place among the rows.
+    rows: Vec<(i64, usize)>,
 }
 
 /// What one record became.
@@ -103,11 +84,14 @@ pub enum Written {
     Aside(Box<SetAside>),
 }
 
-/// A batch that is still open. Rows stand by partition, so that their order in the block depends
-/// on offsets alone and not on how fetches interleaved.
+/// A batch that is still open. Which rows are whose is told by partition, so that their order in the
+/// block depends on offsets alone and not on how fetches interleaved.
 #[derive(Debug)]
 pub struct Filling {
+    table: Table,
     limits: Limits,
+    values: Rows,
+    rows: usize,
     lanes: BTreeMap<Partition, Lane>,
     asides: Vec<SetAside>,
     nothing: usize,
@@ -116,13 +100,15 @@ pub struct Filling {
     records: usize,
     bytes: usize,
     opened_ms: Option<i64>,
-    adjusted: u64,
 }
 
 impl Filling {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(table: Table, limits: Limits) -> Self {
         Self {
+            table,
             limits,
+            values: Rows::of(table),
+            rows: 0,
             lanes: BTreeMap::new(),
             asides: Vec::new(),
             nothing: 0,
@@ -130,7 +116,6 @@ impl Filling {
             records: 0,
             bytes: 0,
             opened_ms: None,
-            adjusted: 0,
         }
     }
 
@@ -140,37 +125,29 @@ impl Filling {
         self.lanes.get(&partition).is_some_and(is_in) || Intent::admits(self.partitions + 1)
     }
 
-    /// Takes the next record of a partition; `write` may fail and then leaves no trace.
+    /// Takes the next record of a partition. `write` adds a row exactly if it says so; where it fails it
+    /// leaves no trace.
     pub fn record<E>(
         &mut self,
         partition: Partition,
         offset: i64,
         now_ms: i64,
-        write: impl FnOnce(&mut RowWriter) -> Result<Written, E>,
+        write: impl FnOnce(&mut Rows) -> Result<Written, E>,
     ) -> Result<(), E> {
+        let written = write(&mut self.values)?;
         let lane = self.lanes.entry(partition).or_default();
-        let start = lane.writer.bytes().len();
-        let written = write(&mut lane.writer);
-        self.adjusted += lane.writer.take_adjusted();
         match written {
-            Ok(Written::Row) => lane.starts.push((offset, start)),
-            Ok(Written::Nothing) => {
-                lane.writer.truncate(start);
-                self.nothing += 1;
+            Written::Row => {
+                lane.rows.push((offset, self.rows));
+                self.rows += 1;
+                self.bytes = self.values.bytes();
             }
-            Ok(Written::Aside(aside)) => {
-                lane.writer.truncate(start);
-                self.asides.push(*aside);
-            }
-            Err(error) => {
-                lane.writer.truncate(start);
-                return Err(error);
-            }
+            Written::Nothing => self.nothing += 1,
+            Written::Aside(aside) => self.asides.push(*aside),
         }
         self.partitions += usize::from(lane.offsets.is_none());
         let first = lane.offsets.map_or(offset, |(first, _)| first);
         lane.offsets = Some((first, offset));
-        self.bytes += lane.writer.bytes().len() - start;
         self.records += 1;
         self.opened_ms.get_or_insert(now_ms);
         Ok(())
@@ -205,7 +182,7 @@ impl Filling {
 
     /// How many values did not fit their column, since the last call.
     pub fn take_adjusted(&mut self) -> u64 {
-        std::mem::take(&mut self.adjusted)
+        self.values.take_adjusted()
     }
 
     fn spans(&self) -> Vec<Span> {
@@ -230,27 +207,18 @@ impl Filling {
 
     /// Closes the batch under an intent: its own, or the one that it was read again for.
     pub fn close(&mut self, intent: Intent) -> Block {
-        let mut rows = Vec::with_capacity(self.records);
-        let mut body = Vec::with_capacity(self.bytes);
-        let time = intent.loaded_at.0.to_le_bytes();
+        let mut rows = Vec::with_capacity(self.rows);
         for (partition, lane) in &mut self.lanes {
-            let base = body.len();
-            body.extend_from_slice(lane.writer.bytes());
-            for (offset, start) in lane.starts.drain(..) {
-                let start = base + start;
-                if let Some(loaded_at) = body.get_mut(start..start + LOADED_AT_BYTES) {
-                    loaded_at.copy_from_slice(&time);
-                }
-                rows.push(Row {
-                    partition: *partition,
-                    offset,
-                    start,
-                });
-            }
+            rows.extend(lane.rows.drain(..).map(|(offset, place)| Row {
+                partition: *partition,
+                offset,
+                place,
+            }));
             lane.offsets = None;
-            lane.writer.clear();
-            lane.writer.shrink_to(KEPT_BYTES_MAX);
         }
+        let mut values = self.values.take();
+        values.stamp(intent.loaded_at);
+        self.rows = 0;
         self.partitions = 0;
         self.records = 0;
         self.bytes = 0;
@@ -258,7 +226,7 @@ impl Filling {
         Block {
             intent,
             rows,
-            body,
+            values: Arc::new(values),
             asides: std::mem::take(&mut self.asides),
             nothing: std::mem::take(&mut self.nothing),
         }
@@ -266,7 +234,7 @@ impl Filling {
 
     /// Forgets everything: after partitions were taken away.
     pub fn clear(&mut self) {
-        *self = Self::new(self.limits);
+        *self = Self::new(self.table, self.limits);
     }
 }
 

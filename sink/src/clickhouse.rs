@@ -195,7 +195,7 @@ impl Store {
             })
     }
 
-    /// Inserts rows as one block: all of them or none, and once for each token. The settings that
+    /// Inserts one block in the Native format: all of them or none, and once for each token. The settings that
     /// this depends on are sent with every insert, since servers' defaults have changed before.
     ///
     /// # Errors
@@ -205,9 +205,9 @@ impl Store {
         table: &str,
         columns: &[&str],
         token: &str,
-        body: &[u8],
+        body: Vec<u8>,
     ) -> Result<(), StoreError> {
-        let sent = self.send(table, columns, token, body).await;
+        let sent = self.send(table, columns, token, &body).await;
         sent.map_err(|error| StoreError::from(error).without_values())
     }
 
@@ -224,7 +224,7 @@ impl Store {
             .collect::<Vec<_>>()
             .join(", ");
         let sql = format!(
-            "INSERT INTO {} ({columns}) FORMAT RowBinary",
+            "INSERT INTO {} ({columns}) FORMAT Native",
             self.table(table)
         );
         let mut insert = self

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     batch::{Partition, Written},
-    row::{self, Place, RowWriter},
+    row::{self, Place, Rows},
     table::Table,
 };
 
@@ -60,40 +60,38 @@ impl Decode {
         }
     }
 
-    /// Writes the record's row.
+    /// Adds the record's row to those of its table.
     pub(crate) fn write<M: Message>(
         &mut self,
         partition: Partition,
         record: &M,
         now_ms: i64,
-        to: &mut RowWriter,
+        to: &mut Rows,
     ) -> Result<Written, Waiting> {
         let place = Place {
             topic: record.topic(),
             partition: record.partition(),
             offset: record.offset(),
         };
-        if self.table == Table::Receipts {
-            return Ok(match headers(record) {
-                Some(headers) => {
-                    row::receipt::write(to, &headers, partition.topic, place);
-                    Written::Row
-                }
-                // the normalizer sets it aside
-                None => Written::Nothing,
-            });
-        }
-        let Some(value) = record.payload() else {
-            return Ok(Written::Nothing);
-        };
-        let written = match self.table {
-            Table::Events => self
+        let written = match (&mut *to, record.payload()) {
+            (Rows::Receipts(to), _) => {
+                return Ok(match headers(record) {
+                    Some(headers) => {
+                        row::receipt::write(to, &headers, partition.topic, place);
+                        Written::Row
+                    }
+                    // the normalizer sets it aside
+                    None => Written::Nothing,
+                });
+            }
+            (_, None) => return Ok(Written::Nothing),
+            (Rows::Events(to), Some(value)) => self
                 .read::<OrderedEvent>(value, now_ms)
                 .map(|event| row::event::write(to, &event, place)),
-            Table::Orders => self
+            (Rows::Orders(to), Some(value)) => self
                 .read::<Order>(value, now_ms)
                 .map(|order| row::order::write(to, &order, place)),
-            Table::SetAside | Table::Receipts => self
+            (Rows::SetAside(to), Some(value)) => self
                 .read::<SetAside>(value, now_ms)
                 .map(|aside| row::set_aside::write(to, &aside, place)),
         };
@@ -106,7 +104,7 @@ impl Decode {
                     detail,
                 };
                 let aside = set_aside(by_place(record), why, record);
-                if self.table == Table::SetAside {
+                if let Rows::SetAside(to) = to {
                     // its row is written here: through the topic it would come back for ever
                     row::set_aside::write(to, &aside, place);
                     return Ok(Written::Row);

@@ -13,6 +13,7 @@ pub mod settings;
 pub mod table;
 
 pub mod batch;
+pub mod native;
 pub mod row;
 
 pub mod check;

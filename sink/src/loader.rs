@@ -144,7 +144,7 @@ impl Loader {
         }
         let (table, columns) = (self.table.name(), self.table.columns());
         self.store
-            .insert(table, columns, token, block.bytes_of(rows))
+            .insert(table, &columns, token, block.body(rows))
             .await
     }
 

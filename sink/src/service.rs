@@ -91,7 +91,7 @@ impl Worker {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             started: Instant::now(),
-            filling: Filling::new(parts.limits),
+            filling: Filling::new(parts.table, parts.limits),
             pending: VecDeque::new(),
             in_flight: None,
             settled: BTreeMap::new(),

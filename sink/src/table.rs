@@ -2,7 +2,7 @@
 
 use schemas::topics::Topic;
 
-use crate::row;
+use crate::{native, row};
 
 /// One loaded table; each has its own consumer group and its own blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,13 +44,13 @@ impl Table {
         }
     }
 
-    /// In the order in which a row is written.
-    pub const fn columns(self) -> &'static [&'static str] {
+    /// In the order of a block.
+    pub fn columns(self) -> Vec<&'static str> {
         match self {
-            Self::Events => row::event::COLUMNS,
-            Self::Orders => row::order::COLUMNS,
-            Self::Receipts => row::receipt::COLUMNS,
-            Self::SetAside => row::set_aside::COLUMNS,
+            Self::Events => native::names::<row::event::Columns>(),
+            Self::Orders => native::names::<row::order::Columns>(),
+            Self::Receipts => native::names::<row::receipt::Columns>(),
+            Self::SetAside => native::names::<row::set_aside::Columns>(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     batch::{Block, Filling, Intent, Row, Span},
     loader::Load,
     outcome::Outcome,
-    row::RowWriter,
+    row::Rows,
     source::NotCommitted,
     table::Table,
 };
@@ -69,10 +69,9 @@ impl Worker {
         if !self.commit(Some(&intent))? {
             return Ok(());
         }
+        let adjusted = self.filling.take_adjusted();
+        self.parts.metrics.adjusted(self.parts.table, adjusted);
         let block = self.filling.close(intent);
-        self.parts
-            .metrics
-            .adjusted(self.parts.table, self.filling.take_adjusted());
         self.start(block, false);
         Ok(())
     }
@@ -117,9 +116,9 @@ impl Worker {
             metrics,
             ..
         } = &mut self.parts;
-        let mut filling = Filling::new(*limits);
+        let mut filling = Filling::new(*table, *limits);
         member.read_again(&intent.spans, |partition, record| {
-            let write = |to: &mut RowWriter| decode.write(partition, record, now_ms, to);
+            let write = |to: &mut Rows| decode.write(partition, record, now_ms, to);
             Ok(filling.record(partition, record.offset(), now_ms, write)?)
         })?;
         metrics.received(*table, filling.records());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{Message, error::KafkaError};
 
-use crate::{batch::Filling, decode::Decode, row::RowWriter};
+use crate::{batch::Filling, decode::Decode, row::Rows};
 
 use super::{Parts, TURN, Worker};
 
@@ -167,7 +167,7 @@ fn take<M: Message>(
     if !filling.admits(partition) {
         return Err(NotTaken::NoRoom);
     }
-    let write = |to: &mut RowWriter| decode.write(partition, record, now_ms, to);
+    let write = |to: &mut Rows| decode.write(partition, record, now_ms, to);
     filling
         .record(partition, record.offset(), now_ms, write)
         .map_err(|waiting| NotTaken::Waiting(waiting.to_string()))

@@ -8,13 +8,14 @@ use sink::{
     check::{self, CheckError},
     clickhouse::Store,
     migrate::{self, MigrateError, Rules},
-    row::{self, Place, RowWriter},
+    row::{self, Place},
     table::Table,
 };
 
 use crate::{
     examples::{at, full_event, full_order, headers},
     stack::{migrated, name, rows, settings},
+    views::{OfTable, one_row},
 };
 
 const PLACE: Place<'_> = Place {
@@ -23,15 +24,11 @@ const PLACE: Place<'_> = Place {
     offset: 7,
 };
 
-async fn insert(store: &Store, table: Table, write: impl FnOnce(&mut RowWriter)) {
-    let mut writer = RowWriter::default();
-    write(&mut writer);
-    assert_eq!(writer.take_adjusted(), 0);
+async fn insert<C: OfTable>(store: &Store, table: Table, write: impl FnOnce(&mut C)) {
+    let (body, adjusted) = one_row(0, write);
+    assert_eq!(adjusted, 0);
     let (table, columns) = (table.name(), table.columns());
-    store
-        .insert(table, columns, "token", writer.bytes())
-        .await
-        .unwrap();
+    store.insert(table, &columns, "token", body).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

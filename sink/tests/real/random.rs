@@ -12,7 +12,7 @@ use crate::{
     histories::{Dice, History},
     model::expected,
     stack::{migrated, rows},
-    views::Rows,
+    views::{OfTable, Rows},
 };
 
 const HISTORIES: u64 = 8;
@@ -49,14 +49,15 @@ async fn load(dice: &mut Dice, store: &Store, table: Table, mut all: Vec<Rows>) 
     }
 }
 
+fn one<C: OfTable>(loaded: i64, write: impl FnOnce(&mut C)) -> Rows {
+    let mut rows = Rows::default();
+    rows.add(loaded, write);
+    rows
+}
+
 async fn load_all(dice: &mut Dice, store: &Store, history: &History) {
-    let one = |loaded: i64, write: &dyn Fn(&mut row::RowWriter)| {
-        let mut rows = Rows::default();
-        rows.add(loaded, write);
-        rows
-    };
     let receipts = history.receipts.iter().map(|(raw, offset)| {
-        one(*offset, &|w| {
+        one(*offset, |w| {
             row::receipt::write(w, raw, Topic::Raw, place(*offset));
         })
     });
@@ -64,17 +65,17 @@ async fn load_all(dice: &mut Dice, store: &Store, history: &History) {
     let events = history
         .events
         .iter()
-        .map(|(event, loaded)| one(*loaded, &|w| row::event::write(w, event, place(1))));
+        .map(|(event, loaded)| one(*loaded, |w| row::event::write(w, event, place(1))));
     load(dice, store, Table::Events, events.collect()).await;
     let orders = history
         .orders
         .iter()
-        .map(|order| one(0, &|w| row::order::write(w, order, place(1))));
+        .map(|order| one(0, |w| row::order::write(w, order, place(1))));
     load(dice, store, Table::Orders, orders.collect()).await;
     let asides = history
         .asides
         .iter()
-        .map(|aside| one(0, &|w| row::set_aside::write(w, aside, place(1))));
+        .map(|aside| one(0, |w| row::set_aside::write(w, aside, place(1))));
     load(dice, store, Table::SetAside, asides.collect()).await;
     let frontiers = format!(
         "INSERT INTO {} VALUES ('settled', 'raw', 0, {}, now64(6)), \
