@@ -26,4 +26,6 @@ mod random;
 #[cfg(test)]
 mod stack;
 #[cfg(test)]
+mod types;
+#[cfg(test)]
 mod views;
