@@ -230,7 +230,7 @@ impl Case {
     }
 
     /// Puts the group back to where a crash would have left it, once its members are gone.
-    async fn commit(&self, intent: &Intent, partitions: &[i32]) {
+    pub(crate) async fn commit(&self, intent: &Intent, partitions: &[i32]) {
         let mut list = TopicPartitionList::new();
         let topic = Topic::Ordered.name(&self.prefix);
         for span in intent

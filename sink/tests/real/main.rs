@@ -28,4 +28,6 @@ mod stack;
 #[cfg(test)]
 mod types;
 #[cfg(test)]
+mod upgrade;
+#[cfg(test)]
 mod views;
