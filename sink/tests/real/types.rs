@@ -72,6 +72,8 @@ table! {
     pairs: Pairs,
 }
 
+type Item = (Option<i32>, i64, String, Option<String>);
+
 /// What one row holds; its lists give all columns that are lists.
 #[derive(Clone, Debug)]
 struct Given {
@@ -83,7 +85,7 @@ struct Given {
     text: String,
     word: String,
     is_there: bool,
-    list: Vec<(Option<i32>, i64, String, Option<String>)>,
+    list: Vec<Item>,
 }
 
 fn given() -> impl Strategy<Value = Given> {
@@ -186,9 +188,7 @@ const READ: &str = "SELECT flag, whole, small, large, toUnixTimestamp64Micro(tim
 
 fn expected(given: &Given) -> Value {
     let there = given.is_there;
-    let list = |of: &dyn Fn(&(Option<i32>, i64, String, Option<String>)) -> Value| -> Value {
-        given.list.iter().map(of).collect()
-    };
+    let list = |of: &dyn Fn(&Item) -> Value| -> Value { given.list.iter().map(of).collect() };
     let maybe = |value: Value| list(&|one| one.0.map_or(Value::Null, |_| value.clone()));
     json!({
         "flag": there, "whole": given.whole, "small": given.whole.cast_unsigned(),
