@@ -139,7 +139,9 @@ fn why(reason: Reason, detail: &str) -> Why {
 }
 
 impl<'a> Webhook<'a> {
-    /// An event with what the headers and the essentials say, and nothing else yet.
+    /// An event with what the headers and the essentials say, and nothing else yet. Where it is
+    /// inlined it is made in its place; an event is more than a kilobyte.
+    #[inline(always)]
     pub(crate) fn event(&self, essentials: Essentials<'_, 'a>) -> Draft<'a> {
         let headers = self.headers;
         Draft {

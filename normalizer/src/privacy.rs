@@ -7,13 +7,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use hmac::{Hmac, KeyInit, Mac};
-use schemas::{PiiRule, TenantId, ids::hex_digits};
-use sha2::Sha256;
+use schemas::{Keyed, PiiRule, TenantId, ids::hex_digits};
 
 use crate::arena::Arena;
-
-type HmacSha256 = Hmac<Sha256>;
 
 /// Bytes of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
 const PSEUDONYM_BYTES: usize = 12;
@@ -23,9 +19,9 @@ const KEPT_MAX: usize = 1024;
 /// The key behind all pseudonyms.
 #[derive(Clone)]
 pub struct Privacy {
-    master: HmacSha256,
+    master: Keyed,
     /// Deriving a key takes as long as three pseudonyms.
-    derived: Arc<Mutex<BTreeMap<String, HmacSha256>>>,
+    derived: Arc<Mutex<BTreeMap<String, Keyed>>>,
 }
 
 impl fmt::Debug for Privacy {
@@ -39,34 +35,27 @@ impl Privacy {
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
         Self {
-            master: keyed(key),
+            master: Keyed::new(key),
             derived: Arc::default(),
         }
     }
 
     /// Two tenants never see the same pseudonym.
-    fn key_of(&self, tenant: &str) -> HmacSha256 {
+    fn key_of(&self, tenant: &str) -> Keyed {
         // What a thread left that died in here is a whole map: an entry is made outside.
         let kept = || self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = kept().get(tenant) {
-            return key.clone();
+            return *key;
         }
-        let mut key = self.master.clone();
-        key.update(b"tenant");
-        key.update(tenant.as_bytes());
-        let key = keyed(&key.finalize().into_bytes());
+        let key = self.master.tag(format!("tenant{tenant}").as_bytes());
+        let key = Keyed::new(&key);
         let mut kept = kept();
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(tenant.to_owned(), key.clone());
+        kept.insert(tenant.to_owned(), key);
         key
     }
-}
-
-/// HMAC takes a key of any length.
-fn keyed(key: &[u8]) -> HmacSha256 {
-    HmacSha256::new_from_slice(key).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
 }
 
 /// One tenant's rule. Its key is asked for when the first personal text comes: most events have
@@ -76,7 +65,7 @@ pub(crate) struct TenantPrivacy<'a> {
     tenant: TenantId<&'a str>,
     rule: PiiRule,
     arena: &'a Arena,
-    key: OnceCell<HmacSha256>,
+    key: OnceCell<Keyed>,
 }
 
 impl<'a> TenantPrivacy<'a> {
@@ -106,9 +95,7 @@ impl<'a> TenantPrivacy<'a> {
             PiiRule::Drop => None,
             PiiRule::Pseudonymise => {
                 let key = || self.privacy.key_of(self.tenant.as_str());
-                let mut mac = self.key.get_or_init(key).clone();
-                mac.update(text.as_bytes());
-                let digest = mac.finalize().into_bytes();
+                let digest = self.key.get_or_init(key).tag(text.as_bytes());
                 let digest = digest.first_chunk::<PSEUDONYM_BYTES>()?;
                 let digits = hex_digits::<PSEUDONYM_BYTES, { 2 * PSEUDONYM_BYTES }>(digest);
                 let digits = std::str::from_utf8(&digits).ok()?;

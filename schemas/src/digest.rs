@@ -1,5 +1,8 @@
-//! SHA-256 over many small pieces: gathered first, and padded here, because each call of the hash has
-//! its price. Which is most of it where a few dozen bytes are hashed, as they are for every id.
+//! SHA-256 over many small pieces, and HMAC over small texts: gathered first, and padded here, because
+//! each call of the hash has its price. Which is most of it where a few dozen bytes are hashed, as they
+//! are for every id and every pseudonym.
+
+use std::fmt;
 
 use sha2::block_api::compress256;
 
@@ -47,7 +50,7 @@ impl Gathering {
         let end = self.filled + bytes.len();
         match self.gathered.get_mut(self.filled..end) {
             Some(place) => {
-                place.copy_from_slice(bytes);
+                copy(bytes, place);
                 self.filled = end;
             }
             None => self.overflow(bytes),
@@ -72,7 +75,7 @@ impl Gathering {
             Some((first, (length, rest))) => {
                 *first = mark;
                 *length = size(bytes);
-                rest.copy_from_slice(bytes);
+                copy(bytes, rest);
                 self.filled = end;
             }
             None => {
@@ -85,19 +88,9 @@ impl Gathering {
     /// The hash of all that was added.
     #[must_use]
     #[inline]
-    pub fn finish(mut self) -> [u8; 32] {
-        let bits = (self.hashed + self.filled as u64) * 8;
-        self.add(&[0x80]);
-        let used = (self.filled + size_of_val(&bits)) % BLOCK_BYTES;
-        let zeros = (BLOCK_BYTES - used) % BLOCK_BYTES;
-        self.add([0; BLOCK_BYTES].get(..zeros).unwrap_or_default());
-        self.add(&bits.to_be_bytes());
-        self.pass_on();
-        let mut hash = [0; 32];
-        for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(self.state) {
-            *bytes = word.to_be_bytes();
-        }
-        hash
+    pub fn finish(self) -> [u8; 32] {
+        let gathered = self.gathered.get(..self.filled).unwrap_or_default();
+        bytes(ended(self.state, self.hashed, gathered))
     }
 
     fn overflow(&mut self, mut bytes: &[u8]) {
@@ -125,12 +118,121 @@ impl Gathering {
     }
 }
 
+/// HMAC-SHA256 under one key (RFC 2104). The key's own two blocks are in the states, so that a text
+/// costs its own blocks and one more.
+#[derive(Clone, Copy)]
+pub struct Keyed {
+    inner: [u32; 8],
+    outer: [u32; 8],
+}
+
+/// Whoever knows the states can make every tag.
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyed(…)")
+    }
+}
+
+impl Keyed {
+    /// With a key of any length.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        let mut block = [0; BLOCK_BYTES];
+        match block.get_mut(..key.len()) {
+            Some(place) => place.copy_from_slice(key),
+            None => {
+                for (to, from) in block.iter_mut().zip(bytes(ended(START, 0, key))) {
+                    *to = from;
+                }
+            }
+        }
+        let begun = |pad: u8| {
+            let mut state = START;
+            compress256(&mut state, &[block.map(|byte| byte ^ pad)]);
+            state
+        };
+        Self {
+            inner: begun(0x36),
+            outer: begun(0x5c),
+        }
+    }
+
+    /// The text's tag.
+    #[must_use]
+    #[inline]
+    pub fn tag(&self, text: &[u8]) -> [u8; 32] {
+        let inner = bytes(ended(self.inner, BLOCK_BYTES as u64, text));
+        bytes(ended(self.outer, BLOCK_BYTES as u64, &inner))
+    }
+}
+
+/// The last state of a hash of which `hashed` bytes, a whole number of blocks, are in `state`.
+#[inline]
+fn ended(mut state: [u32; 8], hashed: u64, rest: &[u8]) -> [u32; 8] {
+    let (whole, tail) = rest.as_chunks::<BLOCK_BYTES>();
+    if !whole.is_empty() {
+        compress256(&mut state, whole);
+    }
+    let bits = (hashed + rest.len() as u64) * 8;
+    let mut last = [0; 2 * BLOCK_BYTES];
+    if let Some(place) = last.get_mut(..tail.len()) {
+        copy(tail, place);
+    }
+    if let Some(place) = last.get_mut(tail.len()) {
+        *place = 0x80;
+    }
+    let fits = tail.len() + 1 + size_of_val(&bits) <= BLOCK_BYTES;
+    let padded = if fits { BLOCK_BYTES } else { 2 * BLOCK_BYTES };
+    if let Some(padded) = last.get_mut(..padded) {
+        if let Some(place) = padded.last_chunk_mut() {
+            *place = bits.to_be_bytes();
+        }
+        compress256(&mut state, padded.as_chunks().0);
+    }
+    state
+}
+
+#[inline]
+fn bytes(state: [u32; 8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    hash
+}
+
+/// Both are of one length. Most are short, and a call to copy them takes longer than the copying.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        0 => {}
+        1 => copy_ends::<1>(from, to),
+        2..=3 => copy_ends::<2>(from, to),
+        4..=7 => copy_ends::<4>(from, to),
+        8..=15 => copy_ends::<8>(from, to),
+        16..=32 => copy_ends::<16>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// The first and the last `N` bytes, which may overlap.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut()) {
+        *to = *from;
+    }
+    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut()) {
+        *to = *from;
+    }
+}
+
 fn size(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
     use proptest::prelude::*;
     use sha2::{Digest as _, Sha256};
 
@@ -145,6 +247,21 @@ mod tests {
                 (0..count).for_each(|_| gathering.add(&piece));
                 let whole = piece.repeat(count);
                 assert_eq!(gathering.finish(), *Sha256::digest(&whole), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_is_the_one_of_the_library_for_keys_and_texts_of_any_length() {
+        for key in [0, 1, 32, 63, 64, 65, 200] {
+            let key = vec![b'k'; key];
+            let keyed = Keyed::new(&key);
+            for length in (0..200).chain([1000]) {
+                let text = vec![b'x'; length];
+                let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+                mac.update(&text);
+                let expected: [u8; 32] = mac.finalize().into_bytes().into();
+                assert_eq!(keyed.tag(&text), expected, "{} {length}", key.len());
             }
         }
     }

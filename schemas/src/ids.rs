@@ -135,6 +135,10 @@ impl ReceiptId {
 }
 
 impl ReceiptId {
+    pub(crate) fn of_text(text: &[u8]) -> Option<Self> {
+        uuid::Uuid::try_parse_ascii(text).map(Self).ok()
+    }
+
     fn with_text<T>(self, use_text: impl FnOnce(&str) -> T) -> T {
         use_text(
             self.0
@@ -153,9 +157,7 @@ impl fmt::Display for ReceiptId {
 impl FromStr for ReceiptId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        uuid::Uuid::parse_str(text)
-            .map(Self)
-            .map_err(|_| InvalidId::Form)
+        Self::of_text(text.as_bytes()).ok_or(InvalidId::Form)
     }
 }
 

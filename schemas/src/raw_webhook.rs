@@ -126,31 +126,34 @@ impl<'a> RawHeaders<&'a str> {
     ) -> Result<Self, InvalidHeader> {
         let mut found = Found::default();
         for (name, value) in pairs {
-            if let Ok(value) = std::str::from_utf8(value) {
-                found.add(name, value);
-            }
+            found.add(name, value);
         }
+        let optional = |value: Option<&'a [u8]>| value.and_then(text);
         Ok(Self {
-            receipt_id: parsed(found.receipt_id, "receipt-id", |v| v.parse().ok())?,
-            tenant: parsed(found.tenant, "tenant", |v| TenantId::borrowed(v).ok())?,
-            provider: parsed(found.provider, "provider", Provider::parse)?,
-            endpoint: parsed(found.endpoint, "endpoint", |v| EndpointId::borrowed(v).ok())?,
-            received_at: parsed(found.received_at, "received-at", |v| v.parse().ok())?,
-            verdict: parsed(found.verdict, "verdict", Verdict::parse)?,
-            assurance: parsed(found.assurance, "assurance", Assurance::parse)?,
-            pii: parsed(found.pii, "pii", PiiRule::parse)?,
-            body_sha256: parsed(found.body_sha256, "body-sha256", Some)?,
-            body_bytes: parsed(found.body_bytes, "body-bytes", |v| v.parse().ok())?,
-            spooled: found.spooled == Some("true"),
-            signature_scheme: found.signature_scheme,
-            secret_id: found.secret_id,
-            content_type: found.content_type,
-            timezone: found.timezone,
-            currency: found.currency,
-            service: found.service,
-            body_ref: found.body_ref,
-            traceparent: found.traceparent,
-            replay_id: found.replay_id,
+            receipt_id: parsed(found.receipt_id, "receipt-id", ReceiptId::of_text)?,
+            tenant: parsed(found.tenant, "tenant", |v| {
+                TenantId::borrowed(text(v)?).ok()
+            })?,
+            provider: parsed(found.provider, "provider", Provider::of_bytes)?,
+            endpoint: parsed(found.endpoint, "endpoint", |v| {
+                EndpointId::borrowed(text(v)?).ok()
+            })?,
+            received_at: parsed(found.received_at, "received-at", Micros::of_text)?,
+            verdict: parsed(found.verdict, "verdict", Verdict::of_bytes)?,
+            assurance: parsed(found.assurance, "assurance", Assurance::of_bytes)?,
+            pii: parsed(found.pii, "pii", PiiRule::of_bytes)?,
+            body_sha256: parsed(found.body_sha256, "body-sha256", text)?,
+            body_bytes: parsed(found.body_bytes, "body-bytes", number)?,
+            spooled: found.spooled == Some(b"true"),
+            signature_scheme: optional(found.signature_scheme),
+            secret_id: optional(found.secret_id),
+            content_type: optional(found.content_type),
+            timezone: optional(found.timezone),
+            currency: optional(found.currency),
+            service: optional(found.service),
+            body_ref: optional(found.body_ref),
+            traceparent: optional(found.traceparent),
+            replay_id: optional(found.replay_id),
             http: found.http,
         })
     }
@@ -191,34 +194,35 @@ impl<T: AsRef<str>> RawHeaders<T> {
 }
 
 /// The headers of one record as they came. Of one that came twice the first holds.
+/// Which of them are texts is asked of those that are wanted as texts.
 #[derive(Default)]
 struct Found<'a> {
-    receipt_id: Option<&'a str>,
-    tenant: Option<&'a str>,
-    provider: Option<&'a str>,
-    endpoint: Option<&'a str>,
-    received_at: Option<&'a str>,
-    verdict: Option<&'a str>,
-    assurance: Option<&'a str>,
-    signature_scheme: Option<&'a str>,
-    secret_id: Option<&'a str>,
-    content_type: Option<&'a str>,
-    timezone: Option<&'a str>,
-    currency: Option<&'a str>,
-    service: Option<&'a str>,
-    pii: Option<&'a str>,
-    body_sha256: Option<&'a str>,
-    body_bytes: Option<&'a str>,
-    spooled: Option<&'a str>,
-    body_ref: Option<&'a str>,
-    traceparent: Option<&'a str>,
-    replay_id: Option<&'a str>,
+    receipt_id: Option<&'a [u8]>,
+    tenant: Option<&'a [u8]>,
+    provider: Option<&'a [u8]>,
+    endpoint: Option<&'a [u8]>,
+    received_at: Option<&'a [u8]>,
+    verdict: Option<&'a [u8]>,
+    assurance: Option<&'a [u8]>,
+    signature_scheme: Option<&'a [u8]>,
+    secret_id: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    timezone: Option<&'a [u8]>,
+    currency: Option<&'a [u8]>,
+    service: Option<&'a [u8]>,
+    pii: Option<&'a [u8]>,
+    body_sha256: Option<&'a [u8]>,
+    body_bytes: Option<&'a [u8]>,
+    spooled: Option<&'a [u8]>,
+    body_ref: Option<&'a [u8]>,
+    traceparent: Option<&'a [u8]>,
+    replay_id: Option<&'a [u8]>,
     http: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Found<'a> {
     /// The length tells most names apart, and costs nothing to compare.
-    fn add(&mut self, name: &'a str, value: &'a str) {
+    fn add(&mut self, name: &'a str, value: &'a [u8]) {
         let place = match (name.len(), name) {
             (3, "pii") => &mut self.pii,
             (6, "tenant") => &mut self.tenant,
@@ -241,7 +245,7 @@ impl<'a> Found<'a> {
             (12, "content-type") => &mut self.content_type,
             (16, "signature-scheme") => &mut self.signature_scheme,
             (_, other) => {
-                if let Some(name) = other.strip_prefix(HTTP_PREFIX) {
+                if let (Some(name), Some(value)) = (other.strip_prefix(HTTP_PREFIX), text(value)) {
                     self.http.push((name, value));
                 }
                 return;
@@ -251,10 +255,18 @@ impl<'a> Found<'a> {
     }
 }
 
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    text(digits)?.parse().ok()
+}
+
 fn parsed<'a, T>(
-    value: Option<&'a str>,
+    value: Option<&'a [u8]>,
     name: &'static str,
-    parse: impl FnOnce(&'a str) -> Option<T>,
+    parse: impl FnOnce(&'a [u8]) -> Option<T>,
 ) -> Result<T, InvalidHeader> {
     let value = value.ok_or(InvalidHeader::Missing(name))?;
     parse(value).ok_or(InvalidHeader::Form(name))

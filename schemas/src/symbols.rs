@@ -24,7 +24,12 @@ macro_rules! symbols {
             /// The variant with exactly this symbol.
             #[must_use]
             pub fn parse(symbol: &str) -> Option<Self> {
-                match symbol { $($symbol => Some($name::$variant),)+ _ => None }
+                Self::of_bytes(symbol.as_bytes())
+            }
+
+            pub(crate) fn of_bytes(symbol: &[u8]) -> Option<Self> {
+                $(if symbol == $symbol.as_bytes() { return Some($name::$variant); })+
+                None
             }
         }
 
@@ -200,7 +205,12 @@ macro_rules! words {
             /// The variant with exactly this word.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some($name::$variant),)+ _ => None }
+                Self::of_bytes(word.as_bytes())
+            }
+
+            pub(crate) fn of_bytes(word: &[u8]) -> Option<Self> {
+                $(if word == $word.as_bytes() { return Some($name::$variant); })+
+                None
             }
         }
 

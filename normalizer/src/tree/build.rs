@@ -14,13 +14,13 @@ const DEPTH_MAX: usize = 32;
 /// Most snapshots have no more that is open at once.
 const FIELDS: usize = 64;
 const ITEMS: usize = 8;
+/// An object with more fields is of no carrier, and its order is not remembered.
+const REMEMBERED_MAX: u16 = 256;
 
 struct Builder<'a> {
     arena: &'a Arena,
     fields: Vec<'a, Field<'a>>,
     items: Vec<'a, Tree<'a>>,
-    /// Of the object that is being completed, and where its field stands.
-    names: Vec<'a, (Name<'a>, usize)>,
 }
 
 pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tree<'a>, Fault> {
@@ -28,7 +28,6 @@ pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tre
         arena,
         fields: arena.list(FIELDS),
         items: arena.list(ITEMS),
-        names: arena.list(FIELDS),
     };
     match reader.start()? {
         b'{' | b'[' => builder.nested(reader, 0),
@@ -59,20 +58,7 @@ impl<'a> Builder<'a> {
             Ok(())
         })?;
         let own = self.fields.get(start..).unwrap_or_default();
-        // Names are smaller than fields.
-        self.names.clear();
-        let names = own
-            .iter()
-            .enumerate()
-            .map(|(place, field)| (field.name, place));
-        self.names.extend(names);
-        self.names.sort_unstable_by_key(|(name, _)| *name);
-        let twice = |pair: &[(Name<'_>, usize)]| matches!(pair, [a, b] if a.0 == b.0);
-        if self.names.windows(2).any(twice) {
-            return Err(reader.fault(What::NameTwice));
-        }
-        let sorted = self.names.iter().filter_map(|(_, place)| own.get(*place));
-        let sorted = self.arena.gathered(own.len(), sorted.copied());
+        let sorted = sorted(own, self.arena).ok_or_else(|| reader.fault(What::NameTwice))?;
         self.fields.truncate(start);
         Ok(Tree::Object(sorted))
     }
@@ -88,8 +74,42 @@ impl<'a> Builder<'a> {
             Ok(())
         })?;
         let own = self.items.get(start..).unwrap_or_default();
-        let own = self.arena.gathered(own.len(), own.iter().copied());
+        let own = self.arena.copies(own);
         self.items.truncate(start);
         Ok(Tree::List(own))
     }
+}
+
+/// The fields by name; none where a name comes twice. A carrier writes its fields in one order, so
+/// that the order in which those of the last object of the kind had to be taken is tried first.
+fn sorted<'a>(fields: &[Field<'a>], arena: &'a Arena) -> Option<&'a [Field<'a>]> {
+    let (Some(first), Some(last)) = (fields.first(), fields.last()) else {
+        return Some(&[]);
+    };
+    let mark = first.name.mark() ^ last.name.mark().rotate_left(7) ^ fields.len() as u64;
+    arena.with_order(mark >> 32, |order| {
+        if order.len() == fields.len() {
+            let guessed = arena.ordered(fields, order);
+            if is_ascending(guessed) {
+                return Some(guessed);
+            }
+        }
+        let count = u16::try_from(fields.len()).ok();
+        let Some(count) = count.filter(|count| *count <= REMEMBERED_MAX) else {
+            let mut sorted = arena.list(fields.len());
+            sorted.extend_from_slice_copy(fields);
+            sorted.sort_unstable_by_key(|field: &Field<'_>| field.name);
+            let sorted = sorted.into_bump_slice();
+            return is_ascending(sorted).then_some(sorted);
+        };
+        order.clear();
+        order.extend(0..count);
+        order.sort_unstable_by_key(|place| fields.get(usize::from(*place)).map(|field| field.name));
+        let sorted = arena.ordered(fields, order);
+        is_ascending(sorted).then_some(sorted)
+    })
+}
+
+fn is_ascending(fields: &[Field<'_>]) -> bool {
+    fields.is_sorted_by(|a, b| a.name < b.name)
 }

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+const HEAD_BYTES: usize = 16;
+
 /// A field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name<'a> {
@@ -18,6 +20,12 @@ impl<'a> Name<'a> {
             (Some(_) | None, _) => (short(bytes), 0),
         };
         Self { head, text }
+    }
+
+    /// Equal for equal names, and seldom for others.
+    pub(super) const fn mark(self) -> u64 {
+        let (a, b) = self.head;
+        (a ^ b.rotate_left(32) ^ self.text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     pub(crate) const fn text(self) -> &'a str {
@@ -83,7 +91,14 @@ impl Ord for Name<'_> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         let heads = self.head.cmp(&other.head);
-        heads.then_with(|| self.text.cmp(other.text))
+        heads.then_with(|| {
+            // Of such names the heads hold all bytes, and zeros behind the end of a shorter one.
+            if self.text.len() <= HEAD_BYTES && other.text.len() <= HEAD_BYTES {
+                self.text.len().cmp(&other.text.len())
+            } else {
+                self.text.cmp(other.text)
+            }
+        })
     }
 }
 
