@@ -161,6 +161,29 @@ fn every_case_gives_exactly_its_golden_form() {
     }
 }
 
+/// The numbered traps of each carrier's payloads, as `trap-NN-…`.
+const fn traps(provider: Provider) -> usize {
+    match provider {
+        Provider::Lalamove => 14,
+        Provider::Ahamove | Provider::Sendstack | Provider::Dellyman => 7,
+        Provider::Ordatic => 5,
+    }
+}
+
+#[test]
+fn every_trap_has_a_case_of_its_name() {
+    let cases: Vec<String> = fixtures()
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    for provider in Provider::ALL {
+        for trap in 1..=traps(*provider) {
+            let name = format!("/{provider}/trap-{trap:02}-");
+            assert!(cases.iter().any(|case| case.contains(&name)), "{name}");
+        }
+    }
+}
+
 #[test]
 fn the_avro_form_of_every_case_is_the_same_to_a_second_implementation() {
     let text = Record::DeliveryEvent.schema_text();
