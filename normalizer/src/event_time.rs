@@ -54,11 +54,17 @@ pub(crate) fn plausible(instant: Micros) -> Option<Micros> {
 
 /// Reads `1650553157`, `1650553157.25` or, with 12 digits and more, milliseconds.
 pub(crate) fn epoch(text: &str) -> Option<Micros> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return None;
-    }
+    let is_digit = u8::is_ascii_digit;
+    let point = text.bytes().position(|byte| !byte.is_ascii_digit());
+    let (whole, fraction) = text.split_at_checked(point.unwrap_or(text.len()))?;
+    let fraction = match fraction.as_bytes() {
+        [] => "0",
+        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(is_digit) => {
+            fraction.get(1..)?
+        }
+        _ => return None,
+    };
+    // None where there is no digit, and where there are too many.
     let whole: i64 = whole.parse().ok()?;
     let unit = if whole < SECONDS_MAX { 1_000_000 } else { 1000 };
     let part = millionths(fraction) * unit / 1_000_000;

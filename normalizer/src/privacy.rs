@@ -97,9 +97,10 @@ impl<'a> TenantPrivacy<'a> {
                 let key = || self.privacy.key_of(self.tenant.as_str());
                 let digest = self.key.get_or_init(key).tag(text.as_bytes());
                 let digest = digest.first_chunk::<PSEUDONYM_BYTES>()?;
-                let digits = hex_digits::<PSEUDONYM_BYTES, { 2 * PSEUDONYM_BYTES }>(digest);
-                let digits = std::str::from_utf8(&digits).ok()?;
-                Some(self.arena.concat(&["p_", digits]))
+                let mut pseudonym = *b"p_________________________";
+                let (_, digits) = pseudonym.split_last_chunk_mut()?;
+                *digits = hex_digits::<PSEUDONYM_BYTES, { 2 * PSEUDONYM_BYTES }>(digest);
+                Some(self.arena.copied(std::str::from_utf8(&pseudonym).ok()?))
             }
         }
     }

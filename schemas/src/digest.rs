@@ -88,7 +88,7 @@ impl Gathering {
     /// The hash of all that was added.
     #[must_use]
     #[inline]
-    pub fn finish(self) -> [u8; 32] {
+    pub fn finish(&self) -> [u8; 32] {
         let gathered = self.gathered.get(..self.filled).unwrap_or_default();
         bytes(ended(self.state, self.hashed, gathered))
     }

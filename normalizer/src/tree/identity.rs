@@ -48,6 +48,9 @@ impl<'a> Tree<'a> {
 /// One spelling for each number: `33000.0` and `3.3e4` are `33000`. Whole numbers stay as written,
 /// since ids have more digits than a double holds.
 pub(crate) fn plain_number(text: &str) -> Cow<'_, str> {
+    if let [b'0'..=b'9'] = text.as_bytes() {
+        return Cow::Borrowed(text);
+    }
     let mut point = false;
     for byte in text.bytes() {
         match byte {
@@ -74,6 +77,8 @@ fn respelled(text: &str) -> Cow<'_, str> {
     match text.parse::<f64>() {
         Ok(0.0) => Cow::Borrowed("0"),
         Ok(number) if number.is_finite() => {
+            // Of two shortest texts equally near the library takes the larger one and faster crates
+            // the even one: identities hang on it.
             let mut plain = String::with_capacity(24);
             match write!(plain, "{number}") {
                 Ok(()) => Cow::Owned(plain),
