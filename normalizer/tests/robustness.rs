@@ -4,21 +4,27 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::{
+    cell::RefCell,
     fs,
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
     sync::LazyLock,
 };
 
-use normalizer::{Privacy, Rules, normalize};
+use normalizer::{Arena, Privacy, Rules, drafts, normalize};
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use schemas::{
     Provider, Reason,
     avro::{Encoder, Record},
+    delivery_event::Draft,
     mapping::Mapping,
     raw_webhook::RawHeaders,
 };
 use serde_json::{Value, json};
+
+thread_local! {
+    static WORKERS: RefCell<Arena> = RefCell::default();
+}
 
 const CASES: u32 = 6_000;
 /// Stands in every mutated text, so that a reason that quotes one is found out.
@@ -75,6 +81,17 @@ fn check(provider: Provider, body: &[u8]) -> Result<(), TestCaseError> {
     let headers = headers(provider);
     let outcome = normalize(&headers, body, rules);
     prop_assert_eq!(&outcome, &normalize(&headers, body, rules));
+    // What a worker remembers of the webhooks before makes no difference.
+    let borrowed = headers.as_borrowed();
+    let again = WORKERS.with_borrow_mut(|arena| {
+        arena.reset();
+        let drafts = drafts(arena, &borrowed, body, rules)?;
+        Ok(drafts.events.iter().map(Draft::owned).collect::<Vec<_>>())
+    });
+    prop_assert_eq!(
+        again.as_ref(),
+        outcome.as_ref().map(|normalized| &normalized.events)
+    );
     match outcome {
         Ok(normalized) => {
             let events = normalized.events;

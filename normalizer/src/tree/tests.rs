@@ -62,3 +62,23 @@ fn fields_are_picked_by_name_and_what_is_not_there_is_absent() {
     assert_eq!(Two::of(two.d).c.items().len(), 1);
     assert!(Two::of(two.c).d.is_empty());
 }
+
+#[test]
+fn the_order_of_names_that_was_right_before_is_only_a_guess() {
+    let arena = Arena::default();
+    let names = |body: &str| {
+        let tree = Tree::read(&arena, arena.copied(body)).ok()?;
+        Some(tree.fields().iter().map(Field::name).collect::<String>())
+    };
+    for (body, expected) in [
+        (r#"{"z":0,"c":1,"b":2,"a":3}"#, Some("abcz")),
+        (r#"{"z":0,"b":1,"c":2,"a":3}"#, Some("abcz")),
+        (r#"{"z":0,"c":1,"b":2,"a":3}"#, Some("abcz")),
+        (r#"{"z":0,"c":1,"c":2,"a":3}"#, None),
+        (r#"{"z":0,"c":1,"b":2,"a":3}"#, Some("abcz")),
+        (r#"{"z":0,"b":1,"a":2}"#, Some("abz")),
+        ("{}", Some("")),
+    ] {
+        assert_eq!(names(body).as_deref(), expected, "{body}");
+    }
+}
