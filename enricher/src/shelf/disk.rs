@@ -11,7 +11,7 @@ use std::{
 
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
-    config::CompressionPolicy,
+    config::{CompressionPolicy, PartitioningPolicy},
 };
 
 use super::{Batch, Damaged, Identity, Position, Shelf, Turn, Waits};
@@ -21,8 +21,9 @@ const RECORD: u8 = b'r';
 const WAITING: u8 = b'w';
 const EXPIRY: u8 = b'x';
 const POSITION: &[u8] = b"p";
-/// Rises when older bytes can't be read any more; a shelf of another form is filled anew.
-const FORM: u8 = 1;
+/// Rises when older bytes can't be read any more, or lie in a way that makes reading them slow: how
+/// a database lays its files out is fixed when it is made. A shelf of another form is filled anew.
+const FORM: u8 = 2;
 
 /// Blocks that are read again stay in memory up to this, for each partition.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
@@ -53,10 +54,15 @@ fn open(folder: &Path) -> Result<(Database, Keyspace), Damaged> {
         .max_journaling_size(JOURNAL_BYTES)
         .journal_compression(CompressionType::None)
         .open()?;
+    // A file's index is up to a megabyte in one piece: once there are more files than the cache has
+    // room for, each read would fetch and check one whole. In pieces it takes some kilobytes.
+    let in_pieces = || PartitioningPolicy::new([false, true]);
     let options = || {
         KeyspaceCreateOptions::default()
             .max_memtable_size(MEMTABLE_BYTES)
             .data_block_compression_policy(CompressionPolicy::disabled())
+            .index_block_partitioning_policy(in_pieces())
+            .filter_block_partitioning_policy(in_pieces())
     };
     let keyspace = database.keyspace("state", options)?;
     Ok((database, keyspace))

@@ -211,3 +211,24 @@ fn a_folder_in_use_is_left_alone() {
     let second = DiskShelf::open(path);
     assert!(matches!(second, Err(Damaged::Disk(fjall::Error::Locked))));
 }
+
+#[test]
+fn a_shelf_of_an_older_form_is_filled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || DiskShelf::open(folder.path().to_owned()).unwrap();
+    fill(&mut open());
+    assert_eq!(open().position(), Some(POSITION));
+    let database = fjall::Database::builder(folder.path()).open().unwrap();
+    let keyspace = database.keyspace("state", Default::default).unwrap();
+    let mut position = keyspace.get("p").unwrap().unwrap().to_vec();
+    position[0] -= 1;
+    keyspace.insert("p", position).unwrap();
+    drop((keyspace, database));
+    let mut shelf = open();
+    assert_eq!((shelf.position(), shelf.len()), (None, 0));
+    fill(&mut shelf);
+    drop(shelf);
+    let shelf = open();
+    assert_eq!(shelf.position(), Some(POSITION));
+    assert!(shelf.get(&key("A").to_string()).unwrap().is_some());
+}
