@@ -219,7 +219,9 @@ fn a_shelf_of_an_older_form_is_filled_anew() {
     fill(&mut open());
     assert_eq!(open().position(), Some(POSITION));
     let database = fjall::Database::builder(folder.path()).open().unwrap();
-    let keyspace = database.keyspace("state", Default::default).unwrap();
+    let keyspace = database
+        .keyspace("state", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
     let mut position = keyspace.get("p").unwrap().unwrap().to_vec();
     position[0] -= 1;
     keyspace.insert("p", position).unwrap();
