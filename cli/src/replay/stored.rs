@@ -72,10 +72,10 @@ const GIVEN: [&str; 13] = [
 
 /// The columns that the sink fills from an event, as they stand in SQL.
 fn told() -> String {
-    let told = sink::row::event::COLUMNS
-        .iter()
+    let told = sink::native::names::<sink::row::event::Columns>()
+        .into_iter()
         .filter(|column| !GIVEN.contains(column))
-        .map(|column| quoted(column));
+        .map(quoted);
     told.collect::<Vec<_>>().join(", ")
 }
 
