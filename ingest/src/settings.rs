@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::{body::REQUEST_BYTES, proxies::Proxies, tls::Files};
 
-/// The largest body, and a segment to write it to.
-const SPOOL_BYTES_MIN: u64 = 64 << 20;
+/// Less would not even hold a few webhooks; one that is larger than all of it gets 503.
+const SPOOL_BYTES_MIN: u64 = 64 << 10;
 
 /// All settings of ingest.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,7 +83,7 @@ impl Spool {
 
     fn check(&self, problems: &mut Problems) {
         if self.is_set() && self.bytes_max < SPOOL_BYTES_MIN {
-            problems.add("spool.bytes_max", "must be at least 67108864 (64 MiB)");
+            problems.add("spool.bytes_max", "must be at least 65536 (64 KiB)");
         }
         if !(10..=10_000).contains(&self.after_ms) {
             problems.add("spool.after_ms", "must be from 10 to 10000");

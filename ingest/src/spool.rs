@@ -248,6 +248,12 @@ impl Spool {
         }
     }
 
+    /// Whether the disk has room for more than a few webhooks. Asks the file system.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.log.has_room(SEGMENT_BYTES_MIN).unwrap_or(false)
+    }
+
     /// Whether its writer has ended although nobody closed it. Nothing can be appended any more then:
     /// only a new process helps.
     #[must_use]

@@ -170,6 +170,15 @@ impl Log {
         written
     }
 
+    /// Whether the disk takes so many bytes more and keeps free what must stay free.
+    pub(super) fn has_room(&self, bytes: u64) -> Result<bool, SpoolError> {
+        let free = self.files.free_bytes();
+        let free =
+            free.map_err(|error| SpoolError::io("look at the disk of", "its folder", error))?;
+        let kept_free = self.limits.free_bytes_min.max(CURSOR_ROOM_BYTES);
+        Ok(free >= kept_free.saturating_add(bytes))
+    }
+
     fn write_batch(
         &self,
         writing: &mut Writing,
@@ -177,11 +186,7 @@ impl Log {
         at: i64,
     ) -> Result<u64, SpoolError> {
         let sum: usize = payloads.iter().map(|one| FRAME_BYTES + one.len()).sum();
-        let free = self.files.free_bytes();
-        let free =
-            free.map_err(|error| SpoolError::io("look at the disk of", "its folder", error))?;
-        let kept_free = self.limits.free_bytes_min.max(CURSOR_ROOM_BYTES);
-        if free < kept_free.saturating_add(sum as u64) {
+        if !self.has_room(sum as u64)? {
             return Err(SpoolError::DiskFull);
         }
         let fits = |open: &Open| open.bytes + sum as u64 <= self.limits.segment_bytes;
