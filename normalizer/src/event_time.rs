@@ -47,6 +47,12 @@ pub(crate) fn occurred(
     }
 }
 
+/// What a carrier claims of the event itself: a time that is far too late says that it happened, and
+/// [`occurred`] bounds it; epoch zero and its like mean "none".
+pub(crate) fn claimed(instant: Micros) -> Option<Micros> {
+    (instant >= EARLIEST).then_some(instant)
+}
+
 /// An instant that may stand in an event; epoch zero and its like mean "none".
 pub(crate) fn plausible(instant: Micros) -> Option<Micros> {
     (EARLIEST..LATEST).contains(&instant).then_some(instant)

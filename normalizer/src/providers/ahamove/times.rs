@@ -5,7 +5,7 @@ use schemas::{Kind, Micros, OccurredAtSource, Status, delivery_event::Draft, map
 
 use super::{Source, input::Stop};
 use crate::{
-    event_time::{Occurred, epoch, occurred, plausible},
+    event_time::{Occurred, claimed, epoch, occurred, plausible},
     providers::snapshot::{note, prove},
     tree::{Tree, plain_number},
 };
@@ -104,21 +104,23 @@ fn prove_end(source: &Source<'_>, event: &mut Draft<'_>) {
 fn exact(source: &Source<'_>, kind: Kind) -> Option<Micros> {
     let order = &source.order;
     match (source.status, source.sub_status) {
-        _ if kind == Kind::OrderCreated => instant(order.create_time),
-        ("ASSIGNING", _) => instant(order.order_time),
-        ("ACCEPTED", Some("BOARDED")) if source.is_instant() => instant(order.board_time),
-        ("ACCEPTED", _) => instant(order.accept_time),
+        _ if kind == Kind::OrderCreated => claim(order.create_time),
+        ("ASSIGNING", _) => claim(order.order_time),
+        ("ACCEPTED", Some("BOARDED")) if source.is_instant() => claim(order.board_time),
+        ("ACCEPTED", _) => claim(order.accept_time),
         // Near a drop: later than the pickup, perhaps also than an earlier drop.
         ("IN PROCESS", Some("COMPLETING")) if source.is_instant() => None,
-        ("IN PROCESS" | "PICKED_UP", _) => instant(order.pickup_time),
+        ("PICKED_UP", _) if source.is_instant() => claim(order.pickup_time),
+        // It leaves the warehouse, after it came there and after the last mile was accepted.
+        ("PICKED_UP", _) => claim(order.pickup_time).max(claim(order.accept_time)),
+        ("IN PROCESS", _) => claim(order.pickup_time),
         ("COMPLETED", Some("RETURNED")) if source.is_instant() => {
-            newest_of_stops(source, |stop| stop.return_time)
-                .or_else(|| instant(order.complete_time))
+            newest_of_stops(source, |stop| stop.return_time).or_else(|| claim(order.complete_time))
         }
         ("RETURNED", _) => newest_of_stops(source, |stop| stop.return_time),
         ("FAILED_1" | "FAILED_2" | "FAILED_3", _) => newest_of_stops(source, |stop| stop.fail_time),
-        ("COMPLETED", _) => instant(order.complete_time),
-        ("CANCELLED", _) => instant(order.cancel_time),
+        ("COMPLETED", _) => claim(order.complete_time),
+        ("CANCELLED", _) => claim(order.cancel_time),
         _ => None,
     }
 }
@@ -156,13 +158,18 @@ fn newest_of_stops<'a>(
 }
 
 pub(super) fn instant(field: &Tree<'_>) -> Option<Micros> {
+    claim(field).and_then(plausible)
+}
+
+/// The same, however far in the future.
+fn claim(field: &Tree<'_>) -> Option<Micros> {
     let text = field.word().filter(|text| *text != "0")?;
     let seconds = if text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
         epoch(&plain_number(text))
     } else {
         epoch(text)
     };
-    seconds.and_then(plausible)
+    seconds.and_then(claimed)
 }
 
 /// A time as written, unless it says that there is none.

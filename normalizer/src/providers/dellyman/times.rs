@@ -5,7 +5,7 @@ use schemas::{Kind, Micros, OccurredAtSource, Status, delivery_event::Draft, map
 
 use super::Source;
 use crate::{
-    event_time::{Occurred, Written, occurred, plausible, zone},
+    event_time::{Occurred, Written, claimed, occurred, plausible, zone},
     providers::snapshot::{note, prove},
     tree::Tree,
 };
@@ -20,7 +20,7 @@ pub(super) struct Times {
     instants: Instants,
 }
 
-/// The order's times, each read once.
+/// The order's times, each read once; perhaps far in the future.
 struct Instants {
     created: Option<Micros>,
     assigned: Option<Micros>,
@@ -35,8 +35,8 @@ impl Instants {
         let order = &source.order;
         let zone = zone(source.webhook.headers.timezone);
         let instant = |field: &Tree<'_>| match Written::read(field.word()?)? {
-            Written::Instant(instant) => plausible(instant),
-            Written::Clock(reading) => plausible(zone.instant(reading)?),
+            Written::Instant(instant) => claimed(instant),
+            Written::Clock(reading) => claimed(zone.instant(reading)?),
         };
         Self {
             // By either name.
@@ -58,7 +58,7 @@ impl Instants {
             self.cancelled,
             self.rejected,
         ];
-        others.into_iter().flatten().max()
+        others.into_iter().flatten().filter_map(plausible).max()
     }
 }
 
@@ -85,14 +85,14 @@ impl Times {
     }
 
     pub(super) fn delivered_at(&self) -> Option<Micros> {
-        self.instants.delivered
+        self.instants.delivered.and_then(plausible)
     }
 
     /// The event's times and what they prove.
     pub(super) fn fill<'a>(&self, source: &Source<'a>, meaning: Meaning, event: &mut Draft<'a>) {
         let (order, at) = (&source.order, &self.instants);
         event.occurred_at_uncertainty_ms = self.is_claimed.then_some(UNCERTAINTY_MS);
-        event.created_at = at.created;
+        event.created_at = at.created.and_then(plausible);
         for (name, field) in [
             ("raw.order.AssignedAt", order.assigned_at),
             ("raw.order.CancelledAt", order.cancelled_at),
@@ -105,13 +105,38 @@ impl Times {
             note(event, name, field.word());
         }
         prove(event, Status::Created, event.created_at, None);
-        prove(event, Status::Assigned, at.assigned, None);
-        prove(event, Status::PickedUp, at.picked_up, None);
+        prove(
+            event,
+            Status::Assigned,
+            at.assigned.and_then(plausible),
+            None,
+        );
+        prove(
+            event,
+            Status::PickedUp,
+            at.picked_up.and_then(plausible),
+            None,
+        );
         if event.status == Some(Status::Delivered) {
-            prove(event, Status::Delivered, at.delivered, None);
+            prove(
+                event,
+                Status::Delivered,
+                at.delivered.and_then(plausible),
+                None,
+            );
         }
-        prove(event, Status::Canceled, at.cancelled, None);
-        prove(event, Status::Rejected, at.rejected, None);
+        prove(
+            event,
+            Status::Canceled,
+            at.cancelled.and_then(plausible),
+            None,
+        );
+        prove(
+            event,
+            Status::Rejected,
+            at.rejected.and_then(plausible),
+            None,
+        );
         if let Some(status) = meaning.milestone
             && self.is_exact
         {

@@ -11,7 +11,7 @@ use super::{
     input::{self, Window},
 };
 use crate::{
-    event_time::{Occurred, Written, epoch, occurred, plausible},
+    event_time::{Occurred, Written, claimed, epoch, occurred, plausible},
     tree::Tree,
 };
 
@@ -41,7 +41,7 @@ impl Times {
         let of_id = || minted(drop.id.as_str());
         let created_at = source.created_at.or_else(of_id);
         let claim = if kind == Kind::OrderCreated {
-            created_at
+            claim(source.delivery.created_at).or(created_at)
         } else {
             // What else happened is dated by the newest time of the word that the drop bears now.
             let now = |change: &Change<'_>| drop.status == Some(change.word);
@@ -126,13 +126,18 @@ fn changes<'a>(field: &Tree<'a>) -> Vec<Change<'a>> {
 /// A text with `Z` or an offset, or an epoch. A clock text without either is of a zone that nobody
 /// tells.
 pub(super) fn instant(time: &Tree<'_>) -> Option<Micros> {
+    claim(time).and_then(plausible)
+}
+
+/// The same, however far in the future.
+fn claim(time: &Tree<'_>) -> Option<Micros> {
     let text = time.word()?;
     if let Some(instant) = epoch(text) {
-        return plausible(instant);
+        return claimed(instant);
     }
     match Written::read(text)? {
-        Written::Instant(instant) => plausible(instant),
-        Written::Clock(reading) if text.ends_with(['Z', 'z']) => plausible(reading),
+        Written::Instant(instant) => claimed(instant),
+        Written::Clock(reading) if text.ends_with(['Z', 'z']) => claimed(reading),
         Written::Clock(_) => None,
     }
 }
