@@ -99,6 +99,12 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let delivery = Arc::new(delivery(&settings, (&log, spool.clone()), &metrics)?);
     let service = Arc::new(service(&settings, &context, delivery, metrics)?);
     beside(&settings, &context, &service, &log)?;
+    // Before the first webhook is answered: whoever calls meanwhile waits in the listener's queue.
+    let reports = (context.health.part("tenants"), Arc::clone(&service.metrics));
+    let path = settings.tenants.path.clone();
+    let watch = tenants::Watch::new(path, Arc::clone(&service.tenants), reports);
+    let follow = watch.look().await?.follow(context.shutdown.clone());
+    context.tasks.spawn("tenants", follow);
 
     let within = settings.common.service.shutdown_within();
     let finish =
@@ -225,14 +231,6 @@ fn beside(
 ) -> anyhow::Result<()> {
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let (tenants, metrics) = (&service.tenants, &service.metrics);
-    let reports = (context.health.part("tenants"), Arc::clone(metrics));
-    let follow = tenants::watch(
-        settings.tenants.path.clone(),
-        Arc::clone(tenants),
-        reports,
-        shutdown.clone(),
-    );
-    tasks.spawn("tenants", follow);
     tasks.spawn("kafka", log.clone().follow(shutdown.clone()));
     let progress = overflow::Progress::new(&settings.common.kafka, &settings.common.topics.prefix)?;
     let (all, counts) = (Arc::clone(tenants), Arc::clone(metrics));

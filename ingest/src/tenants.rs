@@ -15,7 +15,7 @@ use schemas::{EndpointId, PiiRule, Provider, TenantId};
 
 use crate::providers::Verifier;
 pub use adopt::{Carried, Proven, Traffic};
-pub use reload::{Current, watch};
+pub use reload::{Current, Watch};
 
 /// A company whose webhooks are taken in.
 #[derive(Clone, Debug)]

@@ -27,20 +27,51 @@ const PROBLEMS_TOLD_MAX: usize = 100;
 /// The tenants in use; none until a file could be read.
 pub type Current = ArcSwapOption<Tenants>;
 
-/// Follows `path` until shutdown.
-///
-/// # Errors
-/// Only when reading itself breaks down; what is wrong with the file is logged.
-pub async fn watch(
-    path: PathBuf,
+/// Follows the tenants file or folder.
+pub struct Watch {
+    follower: Follower,
+    replaced: Replaced,
     current: Arc<Current>,
-    (part, metrics): (Part, Arc<Metrics>),
-    shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    part.not_ready("no tenants file loaded yet");
-    let mut follower = Follower::new(path);
-    let mut replaced = Replaced::default();
-    loop {
+    part: Part,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(
+        path: PathBuf,
+        current: Arc<Current>,
+        (part, metrics): (Part, Arc<Metrics>),
+    ) -> Self {
+        part.not_ready("no tenants file loaded yet");
+        Self {
+            follower: Follower::new(path),
+            replaced: Replaced::default(),
+            current,
+            part,
+            metrics,
+        }
+    }
+
+    /// Looks once; what is new and good is in use afterwards.
+    ///
+    /// # Errors
+    /// Only when reading itself breaks down; what is wrong with the file is logged.
+    pub async fn look(self) -> anyhow::Result<Self> {
+        let Self {
+            mut follower,
+            mut replaced,
+            current,
+            part,
+            metrics,
+        } = self;
         let before = current.load_full();
         let look = tokio::task::spawn_blocking(move || {
             replaced.free();
@@ -53,8 +84,7 @@ pub async fn watch(
             }
             (follower, replaced, news)
         });
-        let news;
-        (follower, replaced, news) = look.await?;
+        let (follower, mut replaced, news) = look.await?;
         if let Some(outcome) = news {
             metrics.tenants_read(outcome.is_ok());
             if let Ok(tenants) = outcome {
@@ -62,9 +92,26 @@ pub async fn watch(
                 part.ready();
             }
         }
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+        Ok(Self {
+            follower,
+            replaced,
+            current,
+            part,
+            metrics,
+        })
+    }
+
+    /// Looks every second until shutdown.
+    ///
+    /// # Errors
+    /// As [`Watch::look`].
+    pub async fn follow(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        loop {
+            self = self.look().await?;
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
         }
     }
 }

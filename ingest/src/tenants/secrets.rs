@@ -19,13 +19,15 @@ const SECRET_KEYS: &[&str] = &[
     "scheme",
 ];
 
-/// Reads the secrets of one endpoint of a carrier, which accepts these schemes.
+/// Reads the secrets of one endpoint of a carrier, which accepts these schemes. A secret of another
+/// scheme waits for the day on which it is accepted, as long as not all of them do.
 pub(super) fn read(
     fields: &Fields<'_>,
     (provider, accepted): (Option<Provider>, &[String]),
     reading: &mut Reading<'_>,
 ) -> Vec<Secret> {
     let mut secrets: Vec<Secret> = Vec::new();
+    let (mut accepts_one, mut unaccepted) = (false, Vec::new());
     for table in fields.tables("secrets", reading) {
         let fields = Fields::new(
             table.value,
@@ -33,7 +35,14 @@ pub(super) fn read(
             table.at,
         );
         fields.only(SECRET_KEYS, reading);
-        let scheme = scheme(&fields, (provider, accepted), reading);
+        let word = scheme(&fields, provider, reading);
+        let scheme = word.map(|(_, scheme)| scheme);
+        match word {
+            Some((at, scheme)) if !accepted.iter().any(|accepted| accepted == scheme) => {
+                unaccepted.push((at, scheme));
+            }
+            Some(_) | None => accepts_one = true,
+        }
         let id = fields.needed(
             "id",
             "name it, by the month it was made for example",
@@ -64,15 +73,22 @@ pub(super) fn read(
             scheme,
         });
     }
+    for (at, scheme) in unaccepted.into_iter().filter(|_| !accepts_one) {
+        let text = format!(
+            "a secret of {}: the endpoint does not accept `{scheme}`, nor another secret",
+            fields.place
+        );
+        reading.problem(at, text, "add it to `schemes`, or remove the secret");
+    }
     secrets
 }
 
-/// The rule that a secret goes with: known to the carrier, and accepted by the endpoint.
+/// The rule that a secret goes with, known to the carrier, and where it stands.
 fn scheme(
     fields: &Fields<'_>,
-    (provider, accepted): (Option<Provider>, &[String]),
+    provider: Option<Provider>,
     reading: &mut Reading<'_>,
-) -> Option<&'static str> {
+) -> Option<(usize, &'static str)> {
     let word = fields.text("scheme", reading)?;
     let provider = provider?;
     if provider != Provider::Ahamove {
@@ -90,11 +106,7 @@ fn scheme(
         reading.problem(word.at, text, cure);
         return None;
     };
-    if !accepted.iter().any(|accepted| accepted == scheme) {
-        let text = format!("{}: the endpoint does not accept `{scheme}`", fields.place);
-        reading.problem(word.at, text, "add it to `schemes`, or remove the secret");
-    }
-    Some(scheme)
+    Some((word.at, scheme))
 }
 
 fn secret_value(

@@ -91,7 +91,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let reports = (context.health.part("tenants"), metrics);
     let (path, all) = (settings.tenants.path.clone(), Arc::clone(&service.tenants));
-    let follow = tenants::watch(path, all, reports, shutdown.clone());
+    let follow = tenants::Watch::new(path, all, reports).follow(shutdown.clone());
     tasks.spawn("tenants", follow);
     tasks.spawn("kafka", log.follow(shutdown.clone()));
     let finish = Duration::from_secs(1);

@@ -103,6 +103,13 @@ fn a_secret_of_ahamove_that_could_never_match_is_told() {
         9,
         "does not accept `bearer`",
     );
+    let two = "scheme = \"bearer\"\n[[tenants.acme.endpoints.secrets]]\nid = \"k\"\nvalue = \"w\"\n\
+               scheme = \"apikey\"";
+    let narrowed = read(&of("ahamove", "schemes = [\"apikey\"]", two)).unwrap();
+    assert_eq!(
+        narrowed.by_token(TOKEN).unwrap().endpoint.schemes,
+        ["apikey"]
+    );
     refused(
         &of("ahamove", "", "scheme = \"basic\""),
         6,
