@@ -116,6 +116,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "inserts",
         sql: include_str!("../clickhouse/016_inserts.sql"),
     },
+    Migration {
+        version: 17,
+        name: "durations",
+        sql: include_str!("../clickhouse/017_durations.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

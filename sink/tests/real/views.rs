@@ -1,6 +1,6 @@
 //! What analysts see, compared with an example worked out by hand.
 
-use schemas::{Fulfilment, Kind, Reason, SetAside, Status, set_aside, topics::Topic};
+use schemas::{Fulfilment, Kind, Order, Reason, SetAside, Status, set_aside, topics::Topic};
 use serde_json::json;
 use sink::{
     clickhouse::Store,
@@ -153,6 +153,59 @@ async fn a_chain_of_three_is_one_delivery_and_values_are_those_of_its_last_order
     for (column, value) in expected.as_object().unwrap() {
         assert_eq!(&found[0][column], value, "{column}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_that_contradict_each_other_give_no_duration() {
+    let store = migrated().await;
+    let back = Order {
+        created_at: Some(at(100)),
+        first_assigned_at: Some(at(90)),
+        assigned_at: Some(at(3_690)),
+        picked_up_at: Some(at(102)),
+        delivered_at: Some(at(101)),
+        ended_at: Some(at(99)),
+        ..order("X", Status::Delivered)
+    };
+    // nothing at all is a duration
+    let at_once = Order {
+        first_assigned_at: Some(at(100)),
+        assigned_at: Some(at(102)),
+        ..Order {
+            order_id: order("Y", Status::Delivered).order_id,
+            root_order_id: order("Y", Status::Delivered).order_id,
+            ..back.clone()
+        }
+    };
+    let chained = Order {
+        ended_at: Some(at(-1)),
+        delivered_at: Some(at(3)),
+        picked_up_at: Some(at(4)),
+        ..link("A", Status::Delivered, 0, 0)
+    };
+    let mut orders = Rows::default();
+    for snapshot in [&back, &at_once, &chained] {
+        orders.add(0, |w| row::order::write(w, snapshot, PLACE));
+    }
+    orders.insert(&store, Table::Orders, "one").await;
+
+    const SECONDS: &str = "[assign_seconds, pickup_seconds, delivery_seconds, total_seconds]";
+    let none = json!([null, null, null, null]);
+    for (view, id) in [("orders", "order_id"), ("deliveries", "final_order_id")] {
+        let asked = format!("SELECT {id} AS id, {SECONDS} AS s FROM {{db}}.{view} ORDER BY id");
+        let found = rows(&store, &asked).await;
+        assert_eq!(found[0], json!({"id": "A", "s": none}), "{view}");
+        assert_eq!(found[1], json!({"id": "X", "s": none}), "{view}");
+        assert_eq!(
+            found[2],
+            json!({"id": "Y", "s": [0, 0, null, null]}),
+            "{view}"
+        );
+    }
+    let asked = "SELECT p50_assign_minutes AS a, p50_pickup_minutes AS p, p50_delivery_minutes AS d \
+                 FROM {db}.provider_daily";
+    let found = rows(&store, asked).await;
+    assert_eq!(found, [json!({"a": 0, "p": 0, "d": null})]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
