@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub const DATABASE: &str = "{database}";
 
 /// The tables that the sink loads; each has its own insert deduplication.
-pub const TABLES: [&str; 7] = [
+pub const TABLES: [&str; 8] = [
     "events_log",
     "orders_log",
     "receipts_log",
@@ -21,6 +21,7 @@ pub const TABLES: [&str; 7] = [
     "frontiers_log",
     "first_loads_log",
     "replays_log",
+    "places_log",
 ];
 
 /// One numbered file.
@@ -120,6 +121,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 17,
         name: "durations",
         sql: include_str!("../clickhouse/017_durations.sql"),
+    },
+    Migration {
+        version: 18,
+        name: "places_log",
+        sql: include_str!("../clickhouse/018_places_log.sql"),
     },
 ];
 

@@ -20,11 +20,11 @@ fn write(pipeline: &Pipeline, then: &str, history: &History) -> Vec<String> {
     raw::write(pipeline, &came)
 }
 
-/// Moves the normalizer's offsets past everything that stands in raw, as a careless operator might.
-async fn skip(pipeline: &Pipeline) {
+/// Moves a group's offsets past everything that stands in raw, as a careless operator might.
+async fn skip(pipeline: &Pipeline, group: &str) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", stack::shared().kafka_bootstrap())
-        .set("group.id", format!("{}normalizer", pipeline.prefix))
+        .set("group.id", format!("{}{group}", pipeline.prefix))
         .create()
         .unwrap();
     let topic = format!("{}raw", pipeline.prefix);
@@ -72,6 +72,8 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
     }
     let whole = pipeline.waybill("audit --json", &[]).json(0);
     assert_eq!(whole["unaccounted"], 0);
+    assert_eq!(whole["unreceived"], serde_json::json!([]));
+    assert_eq!(whole["gaps"], serde_json::json!([]));
 
     let deleted = format!(
         "ALTER TABLE events_log DELETE WHERE toString(receipt_id) = '{}' SETTINGS mutations_sync = 2",
@@ -84,7 +86,7 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
 
     pipeline.terminate(Service::Normalizer).await;
     let skipped = write(&pipeline, &then, &History::expired(2));
-    skip(&pipeline).await;
+    skip(&pipeline, "normalizer").await;
     pipeline.launch(Service::Normalizer);
     pipeline.ready(Service::Normalizer).await;
     // what comes behind the range shows that the normalizer has passed it
@@ -118,6 +120,47 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
         (found == [receipts[2].as_str()])
             .then_some(())
             .ok_or(format!("{found:?}"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_stand() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    write(&pipeline, &then, &History::delivered(1));
+    pipeline.wait_count("SELECT count() FROM receipts", 4).await;
+
+    pipeline.terminate(Service::Sink).await;
+    let mut skipped = write(&pipeline, &then, &History::delivered(2));
+    skip(&pipeline, "sink-receipts").await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    write(&pipeline, &then, &History::delivered(3));
+    skipped.sort_unstable();
+    wait::until("all are named, and where they stand", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        let rows = audit["unreceived"].as_array().unwrap();
+        let mut found: Vec<&str> = rows
+            .iter()
+            .map(|row| row["receipt_id"].as_str().unwrap())
+            .collect();
+        found.sort_unstable();
+        let gaps = audit["gaps"].as_array().unwrap();
+        let passed: i64 = gaps
+            .iter()
+            .map(|gap| {
+                let at = |name: &str| gap[name].as_i64().unwrap();
+                at("last_offset") - at("first_offset") + 1
+            })
+            .sum();
+        (found == skipped && passed == 4)
+            .then_some(())
+            .ok_or(format!("{found:?}, {gaps:?}"))
     })
     .await;
 }

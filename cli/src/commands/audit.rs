@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings::Place, spool};
 
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
-/// was last seen, and says whether ingest's spool on this machine (WAYBILL__SPOOL__DIR) still holds
-/// webhooks. Exit code 1 if there is any of either.
+/// was last seen, every receipt that the store lacks although its outcomes are there, and, unless it is
+/// asked for one tenant, the ranges of the raw topics that the sink passed over; and says whether ingest's
+/// spool on this machine (WAYBILL__SPOOL__DIR) still holds webhooks. Exit code 1 if there is any of these.
 ///
 /// State `waiting`: a stage has yet to come to it, so look at `waybill status`. State `lost`: every stage
 /// has passed it; `waybill replay` over its time brings back what was never read. A row that somebody
@@ -43,6 +44,8 @@ pub(crate) struct Args {
 struct Audit {
     unaccounted: u64,
     receipts: Vec<Receipt>,
+    unreceived: Vec<Unreceived>,
+    gaps: Vec<Gap>,
     spools: Vec<spool::Held>,
 }
 
@@ -57,6 +60,25 @@ struct Receipt {
     last_seen: String,
 }
 
+/// Outcomes are there, and their receipt is not.
+#[derive(Debug, Serialize, Deserialize)]
+struct Unreceived {
+    receipt_id: String,
+    tenant_id: String,
+    provider: String,
+    endpoint_id: String,
+    received_at: String,
+}
+
+/// A range of a raw topic that the sink passed over.
+#[derive(Debug, Serialize, Deserialize)]
+struct Gap {
+    topic: String,
+    partition: i32,
+    first_offset: i64,
+    last_offset: i64,
+}
+
 #[derive(Deserialize)]
 struct Count {
     receipts: u64,
@@ -65,8 +87,16 @@ struct Count {
 /// The view names nothing younger.
 const AGE_MIN: Duration = Duration::from_secs(5 * 60);
 
-const WHICH: &str = "FROM {database}.unaccounted AS u \
-    WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
+const UNACCOUNTED: &str = "FROM {database}.unaccounted AS u ";
+const UNRECEIVED: &str = "SELECT u.receipt_id AS receipt_id, u.tenant_id AS tenant_id, \
+    u.provider AS provider, u.endpoint_id AS endpoint_id, toString(u.received_at) AS received_at \
+    FROM {database}.unreceived AS u ";
+const GAPS: &str = "SELECT g.topic AS topic, g.partition AS partition, \
+    g.first_offset AS first_offset, g.last_offset AS last_offset \
+    FROM {database}.raw_gaps AS g WHERE {tenant:String} = '' \
+    ORDER BY g.topic, g.partition, g.first_offset LIMIT {limit:UInt32}";
+const NAMED_FIRST: &str = " ORDER BY u.received_at, u.receipt_id LIMIT {limit:UInt32}";
+const WHICH: &str = "WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
     AND u.received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64})";
 const NAMED: &str = "SELECT toString(u.receipt_id) AS receipt_id, u.tenant_id AS tenant_id, \
     u.provider AS provider, u.endpoint_id AS endpoint_id, \
@@ -90,16 +120,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     ];
     // the names are only asked for where there are any: most audits find none
     let count: Vec<Count> = clickhouse
-        .rows(&format!("SELECT count() AS receipts {WHICH}"), &parameters)
+        .rows(
+            &format!("SELECT count() AS receipts {UNACCOUNTED}{WHICH}"),
+            &parameters,
+        )
         .await?;
     let unaccounted = count.first().map_or(0, |count| count.receipts);
     let receipts = if unaccounted == 0 {
         Vec::new()
     } else {
-        let named =
-            format!("{NAMED}{WHICH} ORDER BY u.received_at, u.receipt_id LIMIT {{limit:UInt32}}");
+        let named = format!("{NAMED}{UNACCOUNTED}{WHICH}{NAMED_FIRST}");
         clickhouse.rows(&named, &parameters).await?
     };
+    let unreceived = format!("{UNRECEIVED}{WHICH}{NAMED_FIRST}");
+    let unreceived = clickhouse.rows(&unreceived, &parameters).await?;
+    let gaps = clickhouse.rows(GAPS, &parameters).await?;
     let spools = match settings.spool_dir() {
         Some(dir) => spool::held(dir)?.into_iter().collect(),
         None => Vec::new(),
@@ -107,6 +142,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     let audit = Audit {
         unaccounted,
         receipts,
+        unreceived,
+        gaps,
         spools,
     };
     if args.json {
@@ -114,11 +151,18 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     } else {
         print(&audit);
     }
-    Ok(if audit.unaccounted == 0 && audit.spools.is_empty() {
+    Ok(if audit.is_clean() {
         Verdict::Good
     } else {
         Verdict::Bad
     })
+}
+
+impl Audit {
+    fn is_clean(&self) -> bool {
+        let nothing_odd = self.unreceived.is_empty() && self.gaps.is_empty();
+        self.unaccounted == 0 && nothing_odd && self.spools.is_empty()
+    }
 }
 
 fn print(audit: &Audit) {
@@ -159,6 +203,7 @@ fn print(audit: &Audit) {
             ));
         }
     }
+    print_unread(audit);
     for spool in &audit.spools {
         output::line(format_args!(
             "the spool {} holds {} webhooks: ingest drains it once Kafka takes records, and where no \
@@ -171,5 +216,34 @@ fn print(audit: &Audit) {
                 spool.damaged_files
             ));
         }
+    }
+}
+
+/// What the sink has not read, or somebody took out of the store.
+fn print_unread(audit: &Audit) {
+    if !audit.unreceived.is_empty() {
+        output::title(format_args!(
+            "{} receipts are missing whose outcomes are there",
+            audit.unreceived.len()
+        ));
+        let rows = audit.unreceived.iter().map(|row| {
+            [
+                &row.received_at,
+                &row.receipt_id,
+                &row.tenant_id,
+                &row.provider,
+                &row.endpoint_id,
+            ]
+            .map(Clone::clone)
+        });
+        let headings = ["received at", "receipt", "tenant", "carrier", "endpoint"];
+        output::table(&headings, rows);
+    }
+    for gap in &audit.gaps {
+        output::line(format_args!(
+            "partition {} of {}, offsets {} to {}: the sink passed over these webhooks. Stop it, set back the \
+             offsets of its groups, start it",
+            gap.partition, gap.topic, gap.first_offset, gap.last_offset
+        ));
     }
 }

@@ -4,7 +4,7 @@
 use schemas::clickhouse::{DATABASE, MIGRATIONS};
 
 /// Tables that hold nothing of any tenant, and may be read whole: offsets of Kafka's partitions.
-const OF_NO_TENANT: &[&str] = &["frontiers_log"];
+const OF_NO_TENANT: &[&str] = &["frontiers_log", "places_log"];
 
 /// A table that a view reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

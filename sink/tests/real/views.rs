@@ -419,3 +419,66 @@ async fn a_row_deleted_by_hand_is_missed_whichever_way_it_was_deleted() {
     let expected = json!({"received": 9, "events": 2, "unaccounted": 5});
     assert_eq!(rows(&store, sums).await, [expected]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_is_missing_and_a_range_that_was_passed_over_are_named() {
+    let store = migrated().await;
+    let mut receipts = Rows::default();
+    // 3 has an outcome, 4 and 5 were never seen, at 6 stands what nobody could read, 7 came twice
+    for (number, offset) in [(1, 1), (2, 2), (7, 7), (7, 8), (8, 9), (9, 12)] {
+        receipts.add(offset, |w| {
+            let place = Place { offset, ..PLACE };
+            row::receipt::write(w, &headers(number, 1), Topic::Raw, place);
+        });
+    }
+    receipts.insert(&store, Table::Receipts, "one").await;
+    let mut events = Rows::default();
+    for number in [1, 2, 3, 7, 8] {
+        events.add(0, |w| {
+            row::event::write(w, &event(number, "A", Status::Created, 0), PLACE);
+        });
+    }
+    events.insert(&store, Table::Events, "one").await;
+    let mut asides = Rows::default();
+    asides.add(0, |w| {
+        let mut unread = aside(6, Reason::Undecodable, 1);
+        unread.receipt_id = "raw/0/6".into();
+        unread.source_offset = 6;
+        row::set_aside::write(w, &unread, PLACE);
+    });
+    asides.insert(&store, Table::SetAside, "one").await;
+    let gaps = "SELECT partition, first_offset AS first, last_offset AS last FROM {db}.raw_gaps ORDER BY first";
+    // nothing is a gap before everything below has been through all stages
+    assert!(rows(&store, gaps).await.is_empty());
+    let frontier = format!(
+        "INSERT INTO {} VALUES ('settled', 'raw', 0, 10, now64(6))",
+        store.table("frontiers_log")
+    );
+    store.execute(&frontier).await.unwrap();
+    let passed_over = rows(&store, gaps).await;
+    assert_eq!(
+        passed_over,
+        [json!({"partition": 0, "first": 3, "last": 5})]
+    );
+    let missing = rows(
+        &store,
+        "SELECT toUInt8(substring(receipt_id, 36)) AS receipt, tenant_id, outcomes FROM {db}.unreceived",
+    )
+    .await;
+    assert_eq!(
+        missing,
+        [json!({"receipt": 3, "tenant_id": "acme", "outcomes": 1})]
+    );
+
+    let deleted = format!(
+        "ALTER TABLE {} DELETE WHERE endsWith(receipt_id, '8') SETTINGS mutations_sync = 2",
+        store.table("receipts_log")
+    );
+    store.execute(&deleted).await.unwrap();
+    let missing = rows(
+        &store,
+        "SELECT toUInt8(substring(receipt_id, 36)) AS receipt FROM {db}.unreceived ORDER BY 1",
+    )
+    .await;
+    assert_eq!(missing, [json!({"receipt": 3}), json!({"receipt": 8})]);
+}
