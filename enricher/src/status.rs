@@ -19,6 +19,10 @@ use crate::{
     snapshot::stops::{Drops, drops},
 };
 
+/// A failure that ends an order comes after the way back that failed: carriers without a time for
+/// either give both the same.
+const ENDED_RANK: u8 = Status::Returned.rank() + 1;
+
 /// What stands after some facts.
 #[derive(Clone, Debug, Default)]
 pub struct Fold {
@@ -85,8 +89,13 @@ impl Fold {
             ends: fact.ends,
         };
         let span = fact.span();
-        let outranked = self.reached.outranks(span, status.rank());
-        self.reached.add(span, status.rank());
+        let rank = if fact.ends {
+            ENDED_RANK.max(status.rank())
+        } else {
+            status.rank()
+        };
+        let outranked = self.reached.outranks(span, rank);
+        self.reached.add(span, rank);
         let yields = !outranked
             && self
                 .current

@@ -166,6 +166,31 @@ fn a_failed_attempt_is_not_the_end() {
     );
 }
 
+/// What Ahamove's warehouse says; several of its words have no time of their own.
+fn warehouse(word: &str, status: Status) -> DeliveryEvent {
+    DeliveryEvent {
+        provider: Provider::Ahamove,
+        occurred_at_source: OccurredAtSource::ProviderField,
+        provider_event_type: String::new(),
+        provider_status: Some(word.to_owned()),
+        attributes: [("service".to_owned(), "warehouse".to_owned())].into(),
+        ..said(status, 20)
+    }
+}
+
+#[test]
+fn a_way_back_that_failed_is_the_end_even_at_the_same_time_and_whichever_came_first() {
+    let lost = || warehouse("RETURN_FAILED", Status::Failed);
+    let returning = || warehouse("IN_RETURN", Status::Returning);
+    for events in [[lost(), returning()], [returning(), lost()]] {
+        let order = folded(events);
+        assert_eq!((order.status, order.is_final), (Status::Failed, true));
+    }
+    // an attempt that failed is not
+    let order = folded([warehouse("FAILED_3", Status::Failed), returning()]);
+    assert_eq!((order.status, order.is_final), (Status::Returning, false));
+}
+
 const HOUR: i64 = 3_600;
 
 /// What Dellyman says, whose times may be an hour off.
