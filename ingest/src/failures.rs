@@ -3,7 +3,8 @@
 //! the last of them switches an address off.
 //!
 //! A wrong signature is a failure of ours only while nothing proves itself at the endpoint: then our
-//! secret may be the wrong one. Beside proofs it is a stranger's, and does not count.
+//! secret may be the wrong one. Beside proofs it is a stranger's, and does not count; nor does at any
+//! time what shows no proof at all, or names an account that is not ours.
 
 use std::sync::{
     Mutex, PoisonError,

@@ -61,6 +61,8 @@ pub(crate) struct Judged {
     pub(crate) outcome: Outcome,
     pub(crate) verdict: Verdict,
     pub(crate) verified: Option<Verified>,
+    /// It proved nothing, and can't have come from the carrier.
+    pub(crate) is_strangers: bool,
     body_sha256: String,
     body_bytes: u64,
 }
@@ -84,12 +86,14 @@ fn judged(endpoint: &Endpoint, came: &Came, body: &[u8]) -> Judged {
         path: &came.address.path,
         headers: &came.headers,
     };
+    let mut is_strangers = false;
     let verified = match endpoint.verification {
         Verification::Off => None,
         Verification::Required | Verification::Quarantine => endpoint
             .verifier
             .verify(&webhook)
             .inspect_err(|why| {
+                is_strangers = !why.may_be_the_carrier();
                 tracing::debug!(endpoint = %endpoint.id, %why, "webhook proves nothing");
             })
             .ok(),
@@ -104,6 +108,7 @@ fn judged(endpoint: &Endpoint, came: &Came, body: &[u8]) -> Judged {
         outcome,
         verdict,
         verified,
+        is_strangers,
         body_sha256: hex::encode(Sha256::digest(body)),
         body_bytes: body.len() as u64,
     }

@@ -64,6 +64,17 @@ pub enum Unproven {
     NoMatch,
 }
 
+impl Unproven {
+    /// Whether it may be the endpoint's own carrier, with a secret other than ours. Who shows no proof
+    /// at all, or names an account that is not ours, is somebody else.
+    pub(crate) const fn may_be_the_carrier(&self) -> bool {
+        match self {
+            Self::NoMatch | Self::SignatureForm => true,
+            Self::Body(_) | Self::NoHeader | Self::UnknownAccount => false,
+        }
+    }
+}
+
 /// How one endpoint's webhooks are checked.
 #[derive(Debug)]
 pub enum Verifier {

@@ -80,9 +80,13 @@ impl Service {
             }
             Ok((body, _permit)) if body::is_probe(&body) => Outcome::Probe,
             Ok((body, _permit)) => {
-                let outcome = self.accept(request, &address, body.clone(), receipt).await;
-                let about = |contract| About::body(contract, &body);
-                self.note(endpoint, outcome, about, received_at);
+                let (outcome, is_strangers) =
+                    self.accept(request, &address, body.clone(), receipt).await;
+                // A stranger's refusal is no failure that a carrier counts.
+                if !is_strangers || outcome != Outcome::Refused {
+                    let about = |contract| About::body(contract, &body);
+                    self.note(endpoint, outcome, about, received_at);
+                }
                 outcome
             }
         };
@@ -95,29 +99,31 @@ impl Service {
         }
     }
 
-    /// Verifies a webhook, and makes it safe where that is due.
+    /// Verifies a webhook, and makes it safe where that is due; says whether it was a stranger's.
     async fn accept(
         &self,
         request: &HttpRequest,
         address: &Address,
         body: Bytes,
         receipt: (ReceiptId, Micros),
-    ) -> Outcome {
+    ) -> (Outcome, bool) {
         let endpoint = &address.endpoint;
         let came = Arc::new(Came::with(request, address, &self.proxies));
         let judged = judge::judge(endpoint, Arc::clone(&came), body.clone()).await;
         self.count(request, endpoint, &judged, receipt.1);
         match judged.outcome.disposition() {
             Disposition::Done => {}
-            Disposition::Retry(_) | Disposition::Refuse(_) => return judged.outcome,
+            Disposition::Retry(_) | Disposition::Refuse(_) => {
+                return (judged.outcome, judged.is_strangers);
+            }
         }
         let mut headers = judged.headers(request, endpoint, receipt);
         headers.http = self.kept(endpoint, &came.headers, &headers);
         match self.store(headers, body, endpoint).await {
-            Ok(()) => judged.outcome,
+            Ok(()) => (judged.outcome, judged.is_strangers),
             Err(why) => {
                 tracing::debug!(%why, "webhook not stored");
-                Outcome::NotDurable
+                (Outcome::NotDurable, judged.is_strangers)
             }
         }
     }

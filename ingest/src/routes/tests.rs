@@ -385,6 +385,19 @@ async fn a_wrong_signature_is_refused_where_one_is_required_and_nothing_is_writt
 }
 
 #[actix_web::test]
+async fn a_stranger_s_webhooks_leave_the_carrier_s_attempts_alone_and_a_wrong_secret_s_do_not() {
+    let site = Site::open();
+    let unsigned = genuine(REQUIRED).replacen("\"signature\"", "\"unsigned\"", 1);
+    for body in [unsigned, "garbage".to_owned()] {
+        problem(site.post(REQUIRED, body).await, 401, "refused").await;
+    }
+    let left = "waybill_ingest_attempts_left{";
+    assert!(!site.metrics().contains(left), "{}", site.metrics());
+    problem(site.post(REQUIRED, forged(REQUIRED)).await, 401, "refused").await;
+    assert!(site.metrics().contains(left), "{}", site.metrics());
+}
+
+#[actix_web::test]
 async fn nothing_is_checked_where_verification_is_off() {
     let site = Site::open();
     receipt(site.post(OFF, genuine(OFF)).await).await;
