@@ -96,8 +96,10 @@ pub(crate) fn expected(history: &History, now: Micros) -> Vec<Expected> {
     ]
 }
 
+/// None where the two contradict each other.
 fn seconds(from: Option<Micros>, to: Option<Micros>) -> Option<i64> {
-    Some((to?.0 - from?.0) / 1_000_000)
+    let micros = Some(to?.0 - from?.0).filter(|micros| *micros >= 0)?;
+    Some(micros / 1_000_000)
 }
 
 fn events(known: &Known<'_>) -> Expected {
