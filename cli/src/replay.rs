@@ -14,8 +14,14 @@ mod tally;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use normalizer::{Privacy, Rules, normalize};
-use schemas::{DeliveryEvent, Micros, mapping::Mapping, raw_webhook::RawHeaders, set_aside::Why};
+use normalizer::{Privacy, Rules, VALUE_BYTES_MAX, normalize, oversized};
+use schemas::{
+    DeliveryEvent, Micros,
+    avro::{Encoder, Record},
+    mapping::Mapping,
+    raw_webhook::RawHeaders,
+    set_aside::Why,
+};
 use tokio::task::block_in_place;
 
 use crate::{
@@ -35,6 +41,8 @@ pub(crate) struct Today {
     mapping: Mapping,
     privacy: Privacy,
     pub(crate) bodies: Bodies,
+    /// Tells how large an event would be, and writes none.
+    encoder: Encoder,
 }
 
 /// What today's normalizer makes of a webhook.
@@ -63,6 +71,7 @@ impl Today {
             mapping,
             privacy: Privacy::new(key.as_bytes()),
             bodies: Bodies::open(settings)?,
+            encoder: Encoder::new(Record::DeliveryEvent, 0)?,
         })
     }
 
@@ -84,7 +93,16 @@ impl Today {
             privacy: &self.privacy,
             blobs_url: self.bodies.url(),
         };
-        Ok(normalize(headers, &body, rules))
+        let normalized = match normalize(headers, &body, rules) {
+            Ok(normalized) => normalized,
+            Err(why) => return Ok(Err(why)),
+        };
+        for event in &normalized.events {
+            if self.encoder.encode(event)?.len() > VALUE_BYTES_MAX {
+                return Ok(Err(oversized()));
+            }
+        }
+        Ok(Ok(normalized))
     }
 }
 

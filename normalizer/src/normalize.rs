@@ -16,6 +16,10 @@ use crate::{
     providers,
 };
 
+/// Largest event in bytes, as canonical has it: brokers take records of a megabyte, headers and
+/// framing included.
+pub const VALUE_BYTES_MAX: usize = 900_000;
+
 /// What the operator decided about all webhooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
@@ -129,6 +133,12 @@ pub fn drafts<'a>(
         (event.part, event.parts) = (part, parts);
     }
     Ok(normalized)
+}
+
+/// Why a webhook gives no events of which one is above [`VALUE_BYTES_MAX`].
+#[must_use]
+pub fn oversized() -> Why {
+    why(Reason::TooLarge, "an event is too large for canonical")
 }
 
 fn why(reason: Reason, detail: &str) -> Why {

@@ -13,8 +13,6 @@ pub(crate) enum Outcome {
     Foreign(InvalidHeader),
     /// The webhook gives no events.
     Refused(Why),
-    /// An event is larger than a record of canonical may be.
-    Oversized,
     /// An event does not fit its schema: a fault of ours, which must not stop everybody's orders.
     Unwritable(AvroError),
 }
@@ -49,7 +47,6 @@ impl Outcome {
             Self::Normalized(events) => Disposition::Done(events),
             Self::Foreign(header) => because(Reason::Malformed, &header.to_string()),
             Self::Refused(why) => Disposition::SetAside(why),
-            Self::Oversized => because(Reason::TooLarge, "an event is too large for canonical"),
             Self::Unwritable(error) => {
                 tracing::error!(%error, "an event does not fit its schema, its record is set aside");
                 because(Reason::Unknown, "an event does not fit its schema")

@@ -17,14 +17,11 @@ use crate::{
     arena::Arena,
     blobs::{self, BlobStore, NoBody},
     metrics::{Metrics, Pending},
-    normalize::{Blob, Rules, drafts},
+    normalize::{Blob, Rules, VALUE_BYTES_MAX, drafts, oversized},
     outcome::{Disposition, Outcome, Written},
     privacy::Privacy,
     schema_ids::SchemaIds,
 };
-
-/// Brokers take records of a megabyte, headers and framing included.
-const VALUE_BYTES_MAX: usize = 900_000;
 
 /// One worker's stage; it keeps nothing between records but counts.
 #[expect(missing_debug_implementations, reason = "the encoders have none")]
@@ -99,7 +96,7 @@ impl Normalizer {
         let mut written = Vec::with_capacity(events.len());
         for event in events {
             match self.events.encode(event) {
-                Ok(value) if value.len() > VALUE_BYTES_MAX => return Outcome::Oversized,
+                Ok(value) if value.len() > VALUE_BYTES_MAX => return Outcome::Refused(oversized()),
                 Ok(value) => written.push(Written {
                     provider: event.provider,
                     kind: event.kind,

@@ -22,7 +22,7 @@ use self::{
     input::{Data, Envelope, Order},
     times::Times,
 };
-use super::snapshot::cut;
+use super::snapshot::note;
 use crate::{
     json::{self, Object, Scalar, malformed, missing},
     normalize::{Essentials, Webhook},
@@ -177,9 +177,11 @@ impl<'a> Source<'_, 'a> {
                 stop_index: None,
             });
         }
-        if let Some(version) = self.envelope.event_version.word() {
-            event.attributes.insert("event_version", version);
-        }
+        note(
+            &mut event,
+            "event_version",
+            self.envelope.event_version.word(),
+        );
         event
     }
 
@@ -218,7 +220,5 @@ fn required<'a>(field: &Scalar<'a>, path: &str) -> Result<&'a str, Why> {
 /// Keeps a text that could not be used, or a time as the carrier wrote it; `name` begins with
 /// `raw.`.
 fn keep_raw<'a>(event: &mut Draft<'a>, name: &'a str, field: &Scalar<'a>) {
-    if let Some(text) = field.any_word() {
-        event.attributes.insert(name, cut(text));
-    }
+    note(event, name, field.any_word());
 }

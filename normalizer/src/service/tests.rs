@@ -170,18 +170,26 @@ fn a_record_that_is_not_ours_is_set_aside_with_what_can_be_told_of_it() {
 
 #[test]
 fn an_event_too_large_for_canonical_is_set_aside() {
-    let reason = "x".repeat(VALUE_BYTES_MAX);
-    let body = format!(
-        r#"{{"eventId":"e","eventType":"ORDER_EDITED","data":{{"order":{{"orderId":"1"}},
-        "editReason":"{reason}"}}}}"#
-    );
+    let long = "x".repeat(VALUE_BYTES_MAX);
+    let edited = |link: &str, reason: &str| {
+        format!(
+            r#"{{"eventId":"e","eventType":"ORDER_EDITED","data":{{
+            "order":{{"orderId":"1","shareLink":"{link}"}},"editReason":"{reason}"}}}}"#
+        )
+    };
     let mut stage = stage(&prometheus::Registry::new());
-    let outputs = feed(
-        &mut stage,
-        &headers(Provider::Lalamove),
-        Some(body.as_bytes()),
-    );
-    assert_eq!(aside(&outputs[0]).reason, Reason::TooLarge);
+    let mut fed = |body: String| {
+        let outputs = feed(
+            &mut stage,
+            &headers(Provider::Lalamove),
+            Some(body.as_bytes()),
+        );
+        outputs.into_iter().next().unwrap()
+    };
+    assert_eq!(aside(&fed(edited(&long, "r"))).reason, Reason::TooLarge);
+    // A reason is cut, as every carrier's is.
+    let cut = fed(edited("https://x", &long)).value.unwrap();
+    assert!(cut.len() < 1000);
 }
 
 #[test]

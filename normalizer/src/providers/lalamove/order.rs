@@ -12,7 +12,11 @@ use super::{
     input::{Coordinates, Order},
     keep_raw, required,
 };
-use crate::{arena::Arena, json::Scalar};
+use crate::{
+    arena::Arena,
+    json::Scalar,
+    providers::snapshot::{cut, note},
+};
 
 /// Metadata names that mean the tenant's own order id, in lower case without `_` and `-`; the
 /// first that is there wins.
@@ -34,8 +38,8 @@ const METADATA_NAME_BYTES_MAX: usize = 64;
 
 pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     let data = source.data;
-    event.edited_by = data.edit_party.word();
-    event.edit_reason = data.edit_reason.word();
+    event.edited_by = data.edit_party.word().map(cut);
+    event.edit_reason = data.edit_reason.word().map(cut);
     if let Some(previous) = data.previous_data.get() {
         let stops = previous.stops.items.len();
         let stops = source.webhook.arena.text(format_args!("{stops}"));
@@ -53,21 +57,18 @@ pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result
         return Ok(());
     };
     status(order, event)?;
-    event.canceled_by = order.cancel_party.word();
-    event.cancel_reason = order.cancel_reason.word();
-    event.market = order.market.word().or_else(|| order.city.word());
+    event.canceled_by = order.cancel_party.word().map(cut);
+    event.cancel_reason = order.cancel_reason.word().map(cut);
+    let market = order.market.word().or_else(|| order.city.word());
+    event.market = market.map(cut);
     dates(source, order, event);
-    if let Some(quotation) = order.quotation_id.word() {
-        event.attributes.insert("quotation_id", quotation);
-    }
+    note(event, "quotation_id", order.quotation_id.word());
     if let Some(distance) = order.distance.get() {
         for (name, value) in [
             ("distance.value", &distance.value),
             ("distance.unit", &distance.unit),
         ] {
-            if let Some(text) = value.word() {
-                event.attributes.insert(name, text);
-            }
+            note(event, name, value.word());
         }
     }
     metadata(source, order, event);
@@ -92,9 +93,7 @@ fn status<'a>(order: &Order<'a>, event: &mut Draft<'a>) -> Result<(), Why> {
         ("collateral_status", &order.status),
         ("collateral_previous_status", &order.previous_status),
     ] {
-        if let Some(word) = word.word() {
-            event.attributes.insert(name, word);
-        }
+        note(event, name, word.word());
     }
     Ok(())
 }

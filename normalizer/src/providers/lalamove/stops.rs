@@ -14,7 +14,10 @@ use super::{
     input::{Proof, STOPS_MAX, Stop},
     keep_raw, optional, order,
 };
-use crate::json::{Scalar, malformed};
+use crate::{
+    json::{Scalar, malformed},
+    providers::snapshot::note,
+};
 
 /// The mapping's name for the words of `POD.status`, which no event type can be.
 const POD_WORDS: &str = "stops[].POD";
@@ -96,7 +99,7 @@ impl<'a> At<'_, 'a> {
         if let Some(code) = stop.delivery_code.get().and_then(|code| code.status.word()) {
             let (arena, index) = (self.source.webhook.arena, self.index);
             let name = arena.text(format_args!("stops[{index}].delivery_code_status"));
-            event.attributes.insert(name, code);
+            note(event, name, Some(code));
         }
         Ok(partial)
     }
