@@ -127,6 +127,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "places_log",
         sql: include_str!("../clickhouse/018_places_log.sql"),
     },
+    Migration {
+        version: 19,
+        name: "orders_behind",
+        sql: include_str!("../clickhouse/019_orders_behind.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

@@ -164,3 +164,53 @@ async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_row_is_deleted_or_older_than_its_events_is_named() {
+    let pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    let histories = [1, 2, 3].map(History::delivered);
+    for history in &histories {
+        write(&pipeline, &then, history);
+    }
+    pipeline
+        .wait_count("SELECT count() FROM orders WHERE event_count = 4", 3)
+        .await;
+    let store = &pipeline.store;
+    for view in ["events", "receipts"] {
+        pipeline
+            .wait_count(&format!("SELECT count() FROM {view}"), 12)
+            .await;
+    }
+    // as if all of it had been loaded a while ago
+    let sync = "SETTINGS mutations_sync = 2";
+    let long_ago = format!(
+        "ALTER TABLE events_log UPDATE loaded_at = loaded_at - INTERVAL 1 HOUR WHERE true {sync}"
+    );
+    store.rows(&long_ago).await.unwrap();
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(audit["orders_behind"], serde_json::json!([]));
+
+    let [deleted, old, _] = histories.map(|history| history.order);
+    let delete = format!("ALTER TABLE orders_log DELETE WHERE order_id = '{deleted}' {sync}");
+    let older =
+        format!("ALTER TABLE orders_log UPDATE version = 3 WHERE order_id = '{old}' {sync}");
+    for change in [delete, older] {
+        store.rows(&change).await.unwrap();
+    }
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    let mut found: Vec<(&str, u64, u64)> = audit["orders_behind"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let number = |name: &str| row[name].as_u64().unwrap();
+            let order = row["order_id"].as_str().unwrap();
+            (order, number("sequence"), number("version"))
+        })
+        .collect();
+    found.sort_unstable();
+    let mut expected = [(deleted.as_str(), 4, 0), (old.as_str(), 4, 3)];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}

@@ -78,6 +78,11 @@ async fn fill(pipeline: &Pipeline) {
     let unreceived = "INSERT INTO events_log SELECT * REPLACE (toString(generateUUIDv4()) AS receipt_id, \
         toString(generateUUIDv4(1)) AS event_id, received_at - INTERVAL 2 DAY AS received_at) FROM events_log LIMIT 1";
     store.rows(unreceived).await.unwrap();
+    // and one whose order is not there
+    let orderless = "INSERT INTO events_log SELECT * REPLACE ('orderless' AS order_id, \
+        toString(generateUUIDv4(2)) AS event_id, loaded_at - INTERVAL 1 DAY AS loaded_at) FROM events_log \
+        WHERE order_id IS NOT NULL LIMIT 1";
+    store.rows(orderless).await.unwrap();
     for table in ["events_log", "orders_log", "receipts_log", "set_aside_log"] {
         let copy =
             format!("INSERT INTO {table} SELECT * REPLACE ('rival' AS tenant_id) FROM {table}");

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings::Place, spool};
 
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
-/// was last seen, every receipt that the store lacks although its outcomes are there, and, unless it is
-/// asked for one tenant, the ranges of the raw topics that the sink passed over; and says whether ingest's
-/// spool on this machine (WAYBILL__SPOOL__DIR) still holds webhooks. Exit code 1 if there is any of these.
+/// was last seen, every receipt that the store lacks although its outcomes are there, every order whose row
+/// is missing or older than its events, and, unless it is asked for one tenant, the ranges of the raw topics
+/// that the sink passed over; and says whether ingest's spool on this machine (WAYBILL__SPOOL__DIR) still
+/// holds webhooks. Exit code 1 if there is any of these.
 ///
 /// State `waiting`: a stage has yet to come to it, so look at `waybill status`. State `lost`: every stage
 /// has passed it; `waybill replay` over its time brings back what was never read. A row that somebody
@@ -45,6 +46,7 @@ struct Audit {
     unaccounted: u64,
     receipts: Vec<Receipt>,
     unreceived: Vec<Unreceived>,
+    orders_behind: Vec<Behind>,
     gaps: Vec<Gap>,
     spools: Vec<spool::Held>,
 }
@@ -70,6 +72,20 @@ struct Unreceived {
     received_at: String,
 }
 
+/// An order's row is not there, or is older than its events.
+#[derive(Debug, Serialize, Deserialize)]
+struct Behind {
+    tenant_id: String,
+    provider: String,
+    order_id: String,
+    endpoint_id: String,
+    first_received_at: String,
+    /// Of its last event.
+    sequence: u64,
+    /// The sequence that the row knows; 0 without a row.
+    version: u64,
+}
+
 /// A range of a raw topic that the sink passed over.
 #[derive(Debug, Serialize, Deserialize)]
 struct Gap {
@@ -91,6 +107,12 @@ const UNACCOUNTED: &str = "FROM {database}.unaccounted AS u ";
 const UNRECEIVED: &str = "SELECT u.receipt_id AS receipt_id, u.tenant_id AS tenant_id, \
     u.provider AS provider, u.endpoint_id AS endpoint_id, toString(u.received_at) AS received_at \
     FROM {database}.unreceived AS u ";
+const BEHIND: &str = "SELECT u.tenant_id AS tenant_id, u.provider AS provider, u.order_id AS order_id, \
+    u.endpoint_id AS endpoint_id, toString(u.first_received_at) AS first_received_at, \
+    u.sequence AS sequence, u.version AS version FROM {database}.orders_behind AS u \
+    WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
+    AND u.first_received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64}) \
+    ORDER BY u.first_received_at, u.order_id LIMIT {limit:UInt32}";
 const GAPS: &str = "SELECT g.topic AS topic, g.partition AS partition, \
     g.first_offset AS first_offset, g.last_offset AS last_offset \
     FROM {database}.raw_gaps AS g WHERE {tenant:String} = '' \
@@ -134,6 +156,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     };
     let unreceived = format!("{UNRECEIVED}{WHICH}{NAMED_FIRST}");
     let unreceived = clickhouse.rows(&unreceived, &parameters).await?;
+    let orders_behind = clickhouse.rows(BEHIND, &parameters).await?;
     let gaps = clickhouse.rows(GAPS, &parameters).await?;
     let spools = match settings.spool_dir() {
         Some(dir) => spool::held(dir)?.into_iter().collect(),
@@ -143,6 +166,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         unaccounted,
         receipts,
         unreceived,
+        orders_behind,
         gaps,
         spools,
     };
@@ -160,7 +184,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
 
 impl Audit {
     fn is_clean(&self) -> bool {
-        let nothing_odd = self.unreceived.is_empty() && self.gaps.is_empty();
+        let nothing_odd =
+            self.unreceived.is_empty() && self.orders_behind.is_empty() && self.gaps.is_empty();
         self.unaccounted == 0 && nothing_odd && self.spools.is_empty()
     }
 }
@@ -237,6 +262,31 @@ fn print_unread(audit: &Audit) {
             .map(Clone::clone)
         });
         let headings = ["received at", "receipt", "tenant", "carrier", "endpoint"];
+        output::table(&headings, rows);
+    }
+    if !audit.orders_behind.is_empty() {
+        output::title(format_args!(
+            "{} orders whose row is missing or older than their events",
+            audit.orders_behind.len()
+        ));
+        let rows = audit.orders_behind.iter().map(|row| {
+            [
+                row.first_received_at.clone(),
+                row.order_id.clone(),
+                row.tenant_id.clone(),
+                row.provider.clone(),
+                row.sequence.to_string(),
+                row.version.to_string(),
+            ]
+        });
+        let headings = [
+            "first received at",
+            "order",
+            "tenant",
+            "carrier",
+            "last event",
+            "row's version",
+        ];
         output::table(&headings, rows);
     }
     for gap in &audit.gaps {
