@@ -35,6 +35,7 @@ bench-pure:
 	$(CARGO) bench -p enricher --bench core --bench state
 
 bench-enricher:
+	$(CARGO) build --release -p local-stack --bins
 	mvn -B -q -f tests/peers/streams/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/target/peers
 	WAYBILL_PEER_JARS=$(CURDIR)/target/peers $(CARGO) bench -p enricher --bench end_to_end -- $(or $(ARGS),500000 1000000)
 

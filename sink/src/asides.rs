@@ -12,7 +12,13 @@ use rdkafka::{
     ClientContext,
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
-use runtime::{kafka::producer_config, settings::KafkaSettings};
+use runtime::{
+    kafka::{
+        producer_config,
+        reports::{serve, serve_all},
+    },
+    settings::KafkaSettings,
+};
 use schemas::{
     SetAside,
     avro::{Encoder, Record},
@@ -95,20 +101,17 @@ impl Asides {
             value.clear();
             encoder.encode_into(aside, &mut value)?;
             while producer.in_flight_count() > 1000 && Instant::now() < deadline {
-                producer.poll(Duration::from_millis(5));
+                serve(producer);
             }
             let record = BaseRecord::to(&topic)
                 .key(&aside.receipt_id)
                 .payload(&value);
             producer.send(record).map_err(|(error, _)| error)?;
         }
-        while producer.in_flight_count() > 0 {
-            anyhow::ensure!(
-                Instant::now() < deadline,
-                "records not acknowledged in time"
-            );
-            producer.poll(Duration::from_millis(1));
-        }
+        anyhow::ensure!(
+            serve_all(producer, deadline),
+            "records not acknowledged in time"
+        );
         let failed = reports.failed.load(Ordering::Acquire);
         anyhow::ensure!(failed == 0, "{failed} records not written");
         Ok(())

@@ -102,10 +102,13 @@ pub fn assigned_consumer_config(settings: &KafkaSettings, group: &str) -> Client
         .set("fetch.wait.max.ms", "100")
         // After a pause or a full queue, fetching resumes at once instead of after a second.
         .set("fetch.queue.backoff.ms", "20")
-        .set("fetch.message.max.bytes", "2097152")
+        // Compressed, of each partition and of one answer: what was asked for is unpacked whole, however
+        // full the queue is. A larger batch comes alone.
+        .set("fetch.message.max.bytes", "524288")
+        .set("fetch.max.bytes", "4194304")
         // Bounds what waits in memory between broker and stage, of each partition.
         .set("queued.min.messages", "20000")
-        .set("queued.max.messages.kbytes", "4096");
+        .set("queued.max.messages.kbytes", "2048");
     config
 }
 

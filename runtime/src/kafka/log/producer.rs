@@ -24,6 +24,7 @@ use crate::{
     kafka::{
         config::{MESSAGE_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactional_config},
         exactly_once::{LogError, Output},
+        reports::{serve, serve_all},
     },
     settings::KafkaSettings,
 };
@@ -182,7 +183,7 @@ impl Transactions {
             if error != is_full || since.elapsed() > QUEUE_FULL_MAX {
                 return Err(class("send", &error));
             }
-            producer.poll(Duration::from_millis(5));
+            serve(producer);
             record = back;
         }
     }
@@ -195,13 +196,10 @@ impl Transactions {
     ) -> Result<(), LogError> {
         let producer = self.producer()?;
         let until = Instant::now() + Duration::from_millis(u64::from(TRANSACTION_TIMEOUT_MS));
-        while producer.in_flight_count() > 0 {
-            if Instant::now() > until {
-                return Err(LogError::Unknown(
-                    "records were not delivered in time".into(),
-                ));
-            }
-            producer.poll(Duration::from_millis(1));
+        if !serve_all(producer, until) {
+            return Err(LogError::Unknown(
+                "records were not delivered in time".into(),
+            ));
         }
         let failed = self.deliveries.failed.load(Ordering::Acquire);
         if failed > 0 {
