@@ -6,13 +6,14 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a bench may panic and print, as a test may"
 )]
 
 mod filling;
-#[path = "../webhooks.rs"]
+#[path = "../normalize/webhooks.rs"]
 mod webhooks;
 
 use std::{path::Path, sync::Arc};

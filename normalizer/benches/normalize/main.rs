@@ -16,7 +16,6 @@ use webhooks::{CASES, body, headers};
 
 mod codecs;
 mod floor;
-#[path = "../webhooks.rs"]
 mod webhooks;
 
 fn bench(criterion: &mut Criterion) {
