@@ -3,7 +3,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test sim demo up bench bench-pure bench-enricher bench-ingest bench-store bench-latency chaos golden ci clean
+.PHONY: help build check test sim demo up bench bench-pure bench-normalizer bench-enricher bench-ingest bench-store bench-latency chaos golden ci clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,11 +28,16 @@ demo: build ## the documented webhooks through the real pipeline; prints the tab
 up: build ## Kafka, registry, ClickHouse and the four services on loopback, until Ctrl-C
 	$(CARGO) run --quiet -p waybill -- up $(ARGS)
 
-bench: bench-pure bench-enricher bench-ingest bench-store bench-latency ## each stage beside its floor and its peers
+bench: bench-pure bench-normalizer bench-enricher bench-ingest bench-store bench-latency ## each stage beside its floor and its peers
 
 bench-pure:
-	$(CARGO) bench -p normalizer
+	$(CARGO) bench -p normalizer --bench normalize
 	$(CARGO) bench -p enricher --bench core --bench state
+
+bench-normalizer:
+	$(CARGO) build --release -p local-stack --bins
+	mvn -B -q -f tests/peers/streams/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/target/peers
+	WAYBILL_PEER_JARS=$(CURDIR)/target/peers $(CARGO) bench -p normalizer --bench end_to_end -- $(or $(ARGS),500000)
 
 bench-enricher:
 	$(CARGO) build --release -p local-stack --bins
