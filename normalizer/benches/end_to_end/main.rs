@@ -31,6 +31,10 @@ use stage_bench::{
     worker::{self, Copying, WORKER},
 };
 
+/// The service's own.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PARTITIONS: i32 = 12;
 const PREFIX: &str = "speed.";
 const COPIED: &str = "speed.copied";
