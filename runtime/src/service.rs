@@ -1,5 +1,6 @@
 //! From `main` to the exit code: the same for every service.
 
+pub mod allocator;
 mod arguments;
 mod supervise;
 
@@ -75,6 +76,7 @@ where
     R: FnOnce(S, Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
+    allocator::set_up();
     ExitCode::from(run_with(name, defaults, env::args_os().skip(1), run))
 }
 

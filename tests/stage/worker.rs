@@ -10,7 +10,7 @@ use runtime::{
     clock::SystemClock,
     health::Health,
     kafka::exactly_once::{self, Failure, Incoming, Options, Outgoing, Output, Stage},
-    service::Context,
+    service::{Context, allocator::GIVES_BACK},
     shutdown::Shutdown,
     tasks::Tasks,
 };
@@ -28,6 +28,7 @@ pub fn start(words: &[&str]) -> Done {
     let output = Command::new(std::env::current_exe().unwrap())
         .arg(WORKER)
         .args(words)
+        .env(GIVES_BACK.0, GIVES_BACK.1)
         .stderr(Stdio::inherit())
         .output()
         .unwrap();

@@ -15,7 +15,7 @@ use runtime::{
     clock::SystemClock,
     health::Health,
     kafka::exactly_once::{self, Failure, Incoming, Options, Outgoing, Output, Stage},
-    service::Context,
+    service::{Context, allocator::GIVES_BACK},
     settings::KafkaSettings,
     shutdown::Shutdown,
     tasks::Tasks,
@@ -147,6 +147,7 @@ pub(crate) fn start(work: &Work<'_>) -> Done {
         .args([WORKER, work.what, work.prefix, work.brokers])
         .arg(work.events.to_string())
         .arg(work.folder)
+        .env(GIVES_BACK.0, GIVES_BACK.1)
         .stderr(std::process::Stdio::inherit())
         .output()
         .unwrap();
