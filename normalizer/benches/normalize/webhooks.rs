@@ -6,7 +6,7 @@ use schemas::Provider;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(crate) const CASES: [(Provider, &str); 11] = [
+pub(crate) const CASES: [(Provider, &str); 9] = [
     (Provider::Lalamove, "seed-on-going"),
     (Provider::Lalamove, "seed-driver-assigned"),
     (Provider::Lalamove, "seed-replaced"),
@@ -14,8 +14,6 @@ pub(crate) const CASES: [(Provider, &str); 11] = [
     (Provider::Lalamove, "pod-delivered"),
     (Provider::Ahamove, "seed-assigning"),
     (Provider::Ordatic, "rider-created"),
-    (Provider::Ordatic, "trap-02-rider-proof-delivery"),
-    (Provider::Ordatic, "trap-03-rider-refund"),
     (Provider::Sendstack, "order-new-personal-data-dropped"),
     (Provider::Dellyman, "seed-intransit-package-delivered"),
 ];
