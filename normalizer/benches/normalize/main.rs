@@ -8,6 +8,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use normalizer::{Arena, Privacy, Rules, drafts, normalize};
 use schemas::{
+    Provider,
     avro::{Encoder, Record},
     mapping::Mapping,
     raw_webhook::RawHeaders,
