@@ -17,16 +17,10 @@
 mod arrivals;
 #[path = "life/orders.rs"]
 mod orders;
-#[path = "life/process.rs"]
-mod process;
-#[path = "life/streams.rs"]
-mod streams;
-#[path = "life/topics.rs"]
-mod topics;
 #[path = "life/worker.rs"]
 mod worker;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use arrivals::{Arrival, arrivals, out_of_order};
 use enricher::{
@@ -43,8 +37,13 @@ use schemas::{
     avro::{Encoder, Record},
     topics::Topic,
 };
-use topics::{Filling, create, produce, settings};
-use worker::{WORKER, Work};
+use stage_bench::{
+    peer::{self, Peer},
+    report, settings,
+    topics::{Filling, create, produce},
+    worker::WORKER,
+};
+use worker::Work;
 
 /// The service's own.
 #[global_allocator]
@@ -55,12 +54,10 @@ const PARTITIONS: i32 = 12;
 const SPEED: &str = "speed.";
 const RESTART: &str = "restart.";
 
-fn report(name: &str, events: usize, took: Duration, cpu_ms: u64, memory_mib: u64) {
-    println!(
-        "{name:<18} {:>7.0} events/s, {:>5.1} s of CPU a million events, {memory_mib:>4} MiB",
-        events as f64 / took.as_secs_f64(),
-        cpu_ms as f64 * 1_000.0 / events as f64,
-    );
+fn kafka(brokers: &str) -> KafkaSettings {
+    let given = [("WAYBILL__KAFKA__BOOTSTRAP_SERVERS", brokers)];
+    let settings: enricher::Settings = settings(enricher::settings::DEFAULTS, &given);
+    settings.common.kafka
 }
 
 fn stage_topics(prefix: &str) -> Vec<String> {
@@ -82,35 +79,42 @@ fn partition_of(order: usize) -> i32 {
     i32::try_from(order).unwrap() % PARTITIONS
 }
 
-/// Records of canonical.
-fn canonical(
-    prefix: &str,
-    events: impl Iterator<Item = (usize, DeliveryEvent)>,
-) -> impl Iterator<Item = Filling> {
+fn filling(order: usize, key: String, value: Vec<u8>) -> Filling {
+    Filling {
+        partition: partition_of(order),
+        key,
+        value,
+        headers: Vec::new(),
+    }
+}
+
+/// Fills canonical.
+fn fill(kafka: &KafkaSettings, prefix: &str, events: impl Iterator<Item = (usize, DeliveryEvent)>) {
     let encoder = Encoder::new(Record::DeliveryEvent, 10).unwrap();
-    let topic = Topic::Canonical.name(prefix);
-    events.map(move |(order, event)| {
+    let records = events.map(|(order, event)| {
         let value = encoder.encode(&event).unwrap();
-        (
-            topic.clone(),
-            partition_of(order),
-            event.key().to_string(),
-            value,
-        )
-    })
+        filling(order, event.key().to_string(), value)
+    });
+    produce(kafka, &Topic::Canonical.name(prefix), records);
+}
+
+/// Makes the topics of a part.
+fn make(kafka: &KafkaSettings, topics: &[String]) {
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    create(kafka, &names, PARTITIONS);
 }
 
 fn speed(kafka: &KafkaSettings, events: usize, folder: &Path) {
     let mut topics = stage_topics(SPEED);
     topics.extend(["copied", "streams"].map(|name| format!("{SPEED}{name}")));
-    create(kafka, &topics, PARTITIONS);
+    make(kafka, &topics);
     let arrivals = arrivals(events);
     println!(
         "{events} events, {:.1} % behind a later one of their order, {PARTITIONS} partitions",
         100.0 * out_of_order(&arrivals) as f64 / events as f64
     );
     let event = |at: &Arrival| (at.order, event_at(at.order, at.step, at.occurred_at));
-    produce(kafka, canonical(SPEED, arrivals.iter().map(event)));
+    fill(kafka, SPEED, arrivals.iter().map(event));
     let brokers = &kafka.bootstrap_servers;
     for what in ["copying", "enricher-disk"] {
         let done = worker::start(&Work {
@@ -120,11 +124,18 @@ fn speed(kafka: &KafkaSettings, events: usize, folder: &Path) {
             events,
             folder: &folder.join("speed"),
         });
-        report(what, events, done.took, done.cpu_ms, done.memory_mib);
+        report(what, events, done);
     }
     if let Some(jars) = std::env::var_os("WAYBILL_PEER_JARS") {
         let [from, to] = [Topic::Canonical.name(SPEED), format!("{SPEED}streams")];
-        streams::run(Path::new(&jars), brokers, [&from, &to], events, folder);
+        peer::run(&Peer {
+            sources: &["Reorder", "Run"],
+            jars: Path::new(&jars),
+            brokers,
+            topics: [&from, &to],
+            records: events,
+            folder,
+        });
     }
 }
 
@@ -145,19 +156,24 @@ fn open_order() -> Vec<u8> {
 }
 
 fn restart(kafka: &KafkaSettings, orders: usize, folder: &Path) {
-    create(kafka, &stage_topics(RESTART), PARTITIONS);
+    make(kafka, &stage_topics(RESTART));
     let topic = Topic::EnricherChangelog.name(RESTART);
     let value = open_order();
     let identity = |partition: i32| {
         let id = encode_identity([u8::try_from(partition).unwrap(); 16]).unwrap();
-        (topic.clone(), partition, IDENTITY_KEY.to_owned(), id)
+        Filling {
+            partition,
+            key: IDENTITY_KEY.to_owned(),
+            value: id,
+            headers: Vec::new(),
+        }
     };
     let state = |order: usize| {
         let key = event(order, 0).key().to_string();
-        (topic.clone(), partition_of(order), key, value.clone())
+        filling(order, key, value.clone())
     };
     let identities = (0..PARTITIONS).map(identity);
-    produce(kafka, identities.chain((0..orders).map(state)));
+    produce(kafka, &topic, identities.chain((0..orders).map(state)));
     let cases = [
         ("enricher-disk", "disk lost"),
         ("enricher-disk", "disk there"),
@@ -167,7 +183,7 @@ fn restart(kafka: &KafkaSettings, orders: usize, folder: &Path) {
         // Two of each partition, of orders that no round had before.
         let first = round * 24;
         let next = (first..first + 24).map(|order| (order, event(order, 2)));
-        produce(kafka, canonical(RESTART, next));
+        fill(kafka, RESTART, next);
         let done = worker::start(&Work {
             what,
             prefix: RESTART,
@@ -198,7 +214,7 @@ fn main() {
     let orders = numbers.get(1).copied().unwrap_or(100_000);
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(StackOptions::new(folder.path().join("stack")), &Silent).unwrap();
-    let kafka = settings(stack.kafka_bootstrap());
+    let kafka = kafka(&stack.kafka_bootstrap());
     if events > 0 {
         speed(&kafka, events, folder.path());
     }

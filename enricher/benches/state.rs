@@ -13,8 +13,6 @@
 
 #[path = "life/orders.rs"]
 mod orders;
-#[path = "life/process.rs"]
-mod process;
 
 use std::{path::Path, time::Instant};
 
@@ -26,6 +24,7 @@ use enricher::{
     store::Store,
 };
 use orders::{event, partition};
+use stage_bench::process;
 
 const PARTITIONS: usize = 12;
 const EVENTS_MAX: usize = 20_000;

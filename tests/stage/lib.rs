@@ -2,12 +2,26 @@
 //! of its own, the loop that only copies, and a peer on Kafka Streams.
 
 pub mod peer;
-#[path = "../../enricher/benches/life/process.rs"]
-mod process;
+pub mod process;
 pub mod topics;
 pub mod worker;
 
 use std::time::Duration;
+
+use runtime::settings::{Settings, Sources};
+
+/// A service's settings as its defaults and these variables have them.
+pub fn settings<S: Settings>(defaults: &'static str, given: &[(&str, &str)]) -> S {
+    let given = given.iter();
+    let sources = Sources {
+        defaults,
+        environment: given
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..Sources::default()
+    };
+    runtime::settings::load(&sources).unwrap()
+}
 
 /// What somebody did with so many records, from the first on.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +32,8 @@ pub struct Done {
     pub cpu_ms: u64,
     /// Its own memory at the end.
     pub memory_mib: u64,
+    /// From the start of the process until the last was committed.
+    pub since_start: Duration,
 }
 
 /// Prints one line.

@@ -77,6 +77,7 @@ pub fn run(peer: &Peer<'_>) {
             took: Duration::from_millis(took),
             cpu_ms,
             memory_mib: last[3] / 1024,
+            since_start: Duration::from_millis(last[1]),
         };
         report(name, usize::try_from(records).unwrap(), done);
     };

@@ -25,6 +25,7 @@ pub const WORKER: &str = "--worker";
 
 /// Starts this program anew, with these words behind [`WORKER`].
 pub fn start(words: &[&str]) -> Done {
+    let started = Instant::now();
     let output = Command::new(std::env::current_exe().unwrap())
         .arg(WORKER)
         .args(words)
@@ -38,11 +39,12 @@ pub fn start(words: &[&str]) -> Done {
         .split_whitespace()
         .map(|n| n.parse().unwrap())
         .collect();
-    let [took, cpu_ms, memory_mib] = numbers.try_into().unwrap();
+    let [took, cpu_ms, memory_mib, closing] = numbers.try_into().unwrap();
     Done {
         took: Duration::from_millis(took),
         cpu_ms,
         memory_mib,
+        since_start: started.elapsed() - Duration::from_millis(closing),
     }
 }
 
@@ -62,12 +64,18 @@ pub fn run<S: Stage>(options: &Options, stage: S, records: u64) {
         seen: 0,
         began: None,
         took: (Duration::ZERO, 0),
+        ended: None,
         shutdown,
     };
     exactly_once::run(options, &mut timed, &context).unwrap();
     let (took, cpu) = timed.took;
+    let closing = timed.ended.map_or(Duration::ZERO, |at| at.elapsed());
     let memory = memory_mib(std::process::id());
-    println!("{} {cpu} {memory}", took.as_millis());
+    println!(
+        "{} {cpu} {memory} {}",
+        took.as_millis(),
+        closing.as_millis()
+    );
 }
 
 /// Counts what a stage committed and stops the loop behind the last record.
@@ -77,6 +85,8 @@ struct Timed<S> {
     seen: u64,
     began: Option<(Instant, u64)>,
     took: (Duration, u64),
+    /// When the last was committed.
+    ended: Option<Instant>,
     shutdown: Shutdown,
 }
 
@@ -120,6 +130,7 @@ impl<S: Stage> Stage for Timed<S> {
         self.inner.committed();
         if let Some((at, cpu)) = self.began.filter(|_| self.seen >= self.wanted) {
             self.took = (at.elapsed(), cpu_ms(std::process::id()) - cpu);
+            self.ended.get_or_insert_with(Instant::now);
             self.shutdown.request();
         }
     }

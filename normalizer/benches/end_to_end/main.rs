@@ -20,14 +20,11 @@ use std::{path::Path, sync::Arc};
 
 use local_stack::{Options as StackOptions, Silent, Stack};
 use normalizer::{Metrics, Normalizer, Privacy, SchemaIds};
-use runtime::{
-    kafka::exactly_once::Options,
-    settings::{KafkaSettings, Sources},
-};
+use runtime::{kafka::exactly_once::Options, settings::KafkaSettings};
 use schemas::{mapping::Mapping, topics::Topic};
 use stage_bench::{
     peer::{self, Peer},
-    report, topics,
+    report, settings, topics,
     worker::{self, Copying, WORKER},
 };
 
@@ -40,18 +37,12 @@ const PREFIX: &str = "speed.";
 const COPIED: &str = "speed.copied";
 const STREAMS: &str = "speed.streams";
 
-fn settings(brokers: &str) -> KafkaSettings {
+fn kafka(brokers: &str) -> KafkaSettings {
     let given = [
         ("WAYBILL__KAFKA__BOOTSTRAP_SERVERS", brokers),
         ("WAYBILL__PRIVACY__KEY", "0123456789abcdef0123456789abcdef"),
     ];
-    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let sources = Sources {
-        defaults: normalizer::settings::DEFAULTS,
-        environment: given.into_iter().collect(),
-        ..Sources::default()
-    };
-    let settings: normalizer::Settings = runtime::settings::load(&sources).unwrap();
+    let settings: normalizer::Settings = settings(normalizer::settings::DEFAULTS, &given);
     settings.common.kafka
 }
 
@@ -72,7 +63,7 @@ fn work(words: &[String]) {
     let copies = what == "copying";
     let options = Options {
         name: if copies { "copying" } else { "normalizer" },
-        kafka: settings(brokers),
+        kafka: kafka(brokers),
         group: format!("{PREFIX}{what}"),
         instance: "0".into(),
         primary: Topic::Raw.name(PREFIX),
@@ -97,7 +88,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(StackOptions::new(folder.path().join("stack")), &Silent).unwrap();
     let brokers = stack.kafka_bootstrap();
-    let kafka = settings(&brokers);
+    let kafka = kafka(&brokers);
     let [raw, canonical, set_aside] =
         [Topic::Raw, Topic::Canonical, Topic::SetAside].map(|topic| topic.name(PREFIX));
     let names = [raw.as_str(), &canonical, &set_aside, COPIED, STREAMS];
@@ -110,7 +101,7 @@ fn main() {
     }
     if let Some(jars) = std::env::var_os("WAYBILL_PEER_JARS") {
         peer::run(&Peer {
-            sources: &["Normalize", "Carriers", "Event", "Headers"],
+            sources: &["Normalize", "Run", "Carriers", "Event", "Headers"],
             jars: Path::new(&jars),
             brokers: &brokers,
             topics: [&raw, STREAMS],

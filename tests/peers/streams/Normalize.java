@@ -1,10 +1,6 @@
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.time.Duration;
-import java.util.Properties;
-import java.util.concurrent.CountDownLatch;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.avro.Schema;
@@ -13,8 +9,6 @@ import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serdes;
-import org.apache.kafka.streams.KafkaStreams;
-import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -26,9 +20,6 @@ import org.apache.kafka.streams.processor.api.Record;
  * field by field, which no generated class beats); exactly once, one thread. It does less than the
  * normalizer: personal texts pass as they are, no milestones and no proofs, none of the carrier's texts kept
  * beside, no time of a local clock, no limits, and a record that can't be read ends it, where ours is set aside.
- *
- * Arguments: brokers, topic in, topic out, state folder, records, schema. Prints a line for each tenth of the
- * records: how many, milliseconds, CPU milliseconds, KiB of memory of its own; ends after the last.
  */
 public final class Normalize implements Processor<byte[], byte[], byte[], byte[]> {
     /** So many first events are read back by Avro. */
@@ -38,19 +29,12 @@ public final class Normalize implements Processor<byte[], byte[], byte[], byte[]
     private final ObjectMapper json = new ObjectMapper();
     private final MessageDigest hash;
     private final Event.Writer writer = new Event.Writer();
-    private final long wanted;
-    private final CountDownLatch done;
+    private final Run run;
     private ProcessorContext<byte[], byte[]> context;
 
-    /** Of all partitions together: one thread has them all. */
-    private static long seen;
-    private static long began;
-    private static long cpuAtBegin;
-
-    private Normalize(Schema schema, long wanted, CountDownLatch done) {
+    private Normalize(Schema schema, Run run) {
         this.check = new GenericDatumReader<>(schema);
-        this.wanted = wanted;
-        this.done = done;
+        this.run = run;
         try {
             this.hash = MessageDigest.getInstance("SHA-256");
         } catch (java.security.NoSuchAlgorithmException e) {
@@ -65,10 +49,7 @@ public final class Normalize implements Processor<byte[], byte[], byte[], byte[]
 
     @Override
     public void process(Record<byte[], byte[]> record) {
-        if (seen == 0) {
-            began = System.nanoTime();
-            cpuAtBegin = cpuMillis();
-        }
+        run.begins();
         try {
             var headers = Headers.of(record.headers());
             var events = Carriers.events(headers, json.readTree(record.value()));
@@ -76,7 +57,7 @@ public final class Normalize implements Processor<byte[], byte[], byte[], byte[]
                 event.part = event.parts == 1 ? 1 : events.indexOf(event) + 1;
                 event.eventId = id(event);
                 byte[] value = writer.write(event);
-                if (seen < CHECKED) {
+                if (run.seen() < CHECKED) {
                     check.read(null, DecoderFactory.get().binaryDecoder(value, 5, value.length - 5, null));
                 }
                 byte[] key = (event.headers.tenant() + '/' + event.headers.provider() + '/' + event.orderId)
@@ -90,16 +71,7 @@ public final class Normalize implements Processor<byte[], byte[], byte[], byte[]
         } catch (java.io.IOException e) {
             throw new IllegalStateException(e);
         }
-        seen++;
-        if (seen % (wanted / 10) == 0) {
-            long ms = (System.nanoTime() - began) / 1_000_000;
-            System.out.printf("%d %d %d %d%n", seen, ms, cpuMillis() - cpuAtBegin, memoryKib());
-            System.out.flush();
-        }
-        if (seen == wanted) {
-            context.commit();
-            done.countDown();
-        }
+        run.ends(context);
     }
 
     private String id(Event event) {
@@ -122,51 +94,14 @@ public final class Normalize implements Processor<byte[], byte[], byte[], byte[]
         hash.update(bytes);
     }
 
-    private static long cpuMillis() {
-        return ((com.sun.management.OperatingSystemMXBean)
-            java.lang.management.ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime() / 1_000_000;
-    }
-
-    private static long memoryKib() {
-        try {
-            for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-                if (line.startsWith("RssAnon:")) {
-                    return Long.parseLong(line.replaceAll("[^0-9]", ""));
-                }
-            }
-        } catch (java.io.IOException e) {
-            throw new IllegalStateException(e);
-        }
-        return 0;
-    }
-
     public static void main(String[] args) throws Exception {
-        Schema schema = new Schema.Parser().parse(Files.readString(Path.of(args[5])));
-        long wanted = Long.parseLong(args[4]);
-        CountDownLatch done = new CountDownLatch(1);
+        Run run = new Run(args);
+        Schema schema = new Schema.Parser().parse(Files.readString(run.schema()));
         Topology topology = new Topology();
-        topology.addSource("in", Serdes.ByteArray().deserializer(), Serdes.ByteArray().deserializer(), args[1]);
-        topology.addProcessor("normalize", () -> new Normalize(schema, wanted, done), "in");
-        topology.addSink("out", args[2], Serdes.ByteArray().serializer(), Serdes.ByteArray().serializer(), "normalize");
+        topology.addSource("in", Serdes.ByteArray().deserializer(), Serdes.ByteArray().deserializer(), run.from());
+        topology.addProcessor("normalize", () -> new Normalize(schema, run), "in");
+        topology.addSink("out", run.to(), Serdes.ByteArray().serializer(), Serdes.ByteArray().serializer(), "normalize");
 
-        Properties settings = new Properties();
-        settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "b.normalize");
-        settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
-        settings.put(StreamsConfig.STATE_DIR_CONFIG, args[3]);
-        settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 1);
-        settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
-        settings.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
-        settings.put(StreamsConfig.producerPrefix("compression.type"), "zstd");
-        settings.put(StreamsConfig.producerPrefix("compression.zstd.level"), 1);
-        KafkaStreams streams = new KafkaStreams(topology, settings);
-        streams.setUncaughtExceptionHandler(e -> {
-            e.printStackTrace();
-            Runtime.getRuntime().halt(1);
-            return null;
-        });
-        streams.start();
-        done.await();
-        streams.close(Duration.ofSeconds(20));
+        run.through(topology, "b.normalize");
     }
 }

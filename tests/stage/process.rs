@@ -5,7 +5,7 @@ fn of(process: u32, file: &str) -> String {
 }
 
 /// CPU time so far, own and the system's, in milliseconds; it is counted in hundredths of a second.
-pub(crate) fn cpu_ms(process: u32) -> u64 {
+pub fn cpu_ms(process: u32) -> u64 {
     let stat = of(process, "stat");
     let fields: Vec<&str> = stat
         .rsplit(')')
@@ -27,7 +27,7 @@ fn mib(process: u32, name: &str) -> u64 {
         / 1024
 }
 
-/// Memory of its own: files in the page cache do not count.
-pub(crate) fn memory_mib(process: u32) -> u64 {
+/// Memory of its own in MiB: files in the page cache do not count.
+pub fn memory_mib(process: u32) -> u64 {
     mib(process, "RssAnon")
 }
