@@ -14,7 +14,7 @@ mod tally;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use normalizer::{Privacy, Rules, VALUE_BYTES_MAX, normalize, oversized};
+use normalizer::{Privacy, Rules, fits, normalize};
 use schemas::{
     DeliveryEvent, Micros,
     avro::{Encoder, Record},
@@ -98,8 +98,8 @@ impl Today {
             Err(why) => return Ok(Err(why)),
         };
         for event in &normalized.events {
-            if self.encoder.encode(event)?.len() > VALUE_BYTES_MAX {
-                return Ok(Err(oversized()));
+            if let Err(why) = fits(self.encoder.encode(event)?.len()) {
+                return Ok(Err(why));
             }
         }
         Ok(Ok(normalized))

@@ -6,5 +6,6 @@ use std::process::ExitCode;
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    runtime::service::allocator::set_up();
     runtime::service::main("enricher", enricher::settings::DEFAULTS, enricher::run)
 }

@@ -6,5 +6,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    runtime::service::allocator::set_up();
     runtime::service::main("ingest", ingest::DEFAULTS, ingest::run)
 }

@@ -37,7 +37,7 @@ pub use self::{
     arena::Arena,
     blobs::BlobStore,
     metrics::Metrics,
-    normalize::{Blob, Normalized, Rules, VALUE_BYTES_MAX, drafts, normalize, oversized},
+    normalize::{Blob, Normalized, Rules, drafts, fits, normalize},
     privacy::Privacy,
     schema_ids::SchemaIds,
     service::Normalizer,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    runtime::service::allocator::set_up();
     runtime::service::main(
         "normalizer",
         normalizer::settings::DEFAULTS,

@@ -16,9 +16,8 @@ use crate::{
     providers,
 };
 
-/// Largest event in bytes, as canonical has it: brokers take records of a megabyte, headers and
-/// framing included.
-pub const VALUE_BYTES_MAX: usize = 900_000;
+/// Brokers take records of a megabyte, headers and framing included.
+pub(crate) const VALUE_BYTES_MAX: usize = 900_000;
 
 /// What the operator decided about all webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -135,10 +134,16 @@ pub fn drafts<'a>(
     Ok(normalized)
 }
 
-/// Why a webhook gives no events of which one is above [`VALUE_BYTES_MAX`].
-#[must_use]
-pub fn oversized() -> Why {
-    why(Reason::TooLarge, "an event is too large for canonical")
+/// Whether canonical takes an event of so many bytes. A webhook with one that it does not take gives
+/// none.
+///
+/// # Errors
+/// TOO_LARGE.
+pub fn fits(bytes: usize) -> Result<(), Why> {
+    if bytes > VALUE_BYTES_MAX {
+        return Err(why(Reason::TooLarge, "an event is too large for canonical"));
+    }
+    Ok(())
 }
 
 fn why(reason: Reason, detail: &str) -> Why {

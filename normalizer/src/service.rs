@@ -17,7 +17,7 @@ use crate::{
     arena::Arena,
     blobs::{self, BlobStore, NoBody},
     metrics::{Metrics, Pending},
-    normalize::{Blob, Rules, VALUE_BYTES_MAX, drafts, oversized},
+    normalize::{Blob, Rules, drafts, fits},
     outcome::{Disposition, Outcome, Written},
     privacy::Privacy,
     schema_ids::SchemaIds,
@@ -96,13 +96,17 @@ impl Normalizer {
         let mut written = Vec::with_capacity(events.len());
         for event in events {
             match self.events.encode(event) {
-                Ok(value) if value.len() > VALUE_BYTES_MAX => return Outcome::Refused(oversized()),
-                Ok(value) => written.push(Written {
-                    provider: event.provider,
-                    kind: event.kind,
-                    key: event.key_text(),
-                    value,
-                }),
+                Ok(value) => {
+                    if let Err(why) = fits(value.len()) {
+                        return Outcome::Refused(why);
+                    }
+                    written.push(Written {
+                        provider: event.provider,
+                        kind: event.kind,
+                        key: event.key_text(),
+                        value,
+                    });
+                }
                 Err(error) => return Outcome::Unwritable(error),
             }
         }

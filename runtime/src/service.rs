@@ -76,7 +76,6 @@ where
     R: FnOnce(S, Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    allocator::set_up();
     ExitCode::from(run_with(name, defaults, env::args_os().skip(1), run))
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "AGE", default_value = "5m", value_parser = moments::duration)]
     older_than: Duration,
 
-    /// How many receipts to name at most; all are counted
+    /// How many receipts, and how many orders, to name at most; unaccounted receipts are counted, all of them
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: u32,
 
@@ -229,6 +229,7 @@ fn print(audit: &Audit) {
         }
     }
     print_unread(audit);
+    print_behind(&audit.orders_behind);
     for spool in &audit.spools {
         output::line(format_args!(
             "the spool {} holds {} webhooks: ingest drains it once Kafka takes records, and where no \
@@ -264,31 +265,6 @@ fn print_unread(audit: &Audit) {
         let headings = ["received at", "receipt", "tenant", "carrier", "endpoint"];
         output::table(&headings, rows);
     }
-    if !audit.orders_behind.is_empty() {
-        output::title(format_args!(
-            "{} orders whose row is missing or older than their events",
-            audit.orders_behind.len()
-        ));
-        let rows = audit.orders_behind.iter().map(|row| {
-            [
-                row.first_received_at.clone(),
-                row.order_id.clone(),
-                row.tenant_id.clone(),
-                row.provider.clone(),
-                row.sequence.to_string(),
-                row.version.to_string(),
-            ]
-        });
-        let headings = [
-            "first received at",
-            "order",
-            "tenant",
-            "carrier",
-            "last event",
-            "row's version",
-        ];
-        output::table(&headings, rows);
-    }
     for gap in &audit.gaps {
         output::line(format_args!(
             "partition {} of {}, offsets {} to {}: the sink passed over these webhooks. Stop it, set back the \
@@ -296,4 +272,44 @@ fn print_unread(audit: &Audit) {
             gap.partition, gap.topic, gap.first_offset, gap.last_offset
         ));
     }
+}
+
+fn print_behind(orders: &[Behind]) {
+    if orders.is_empty() {
+        return;
+    }
+    output::title("orders whose row is missing or older than their events");
+    let rows = orders.iter().map(|row| {
+        let Behind {
+            tenant_id,
+            provider,
+            order_id,
+            endpoint_id: _,
+            first_received_at,
+            sequence,
+            version,
+        } = row;
+        [
+            first_received_at.clone(),
+            order_id.clone(),
+            tenant_id.clone(),
+            provider.clone(),
+            sequence.to_string(),
+            version.to_string(),
+        ]
+    });
+    let headings = [
+        "first received at",
+        "order",
+        "tenant",
+        "carrier",
+        "last event",
+        "row's version",
+    ];
+    output::table(&headings, rows);
+    output::note(format_args!(
+        "a row that the store refused stands in set_aside with its order; one that was deleted or passed \
+         over comes back when the sink reads the orders topic again: stop it, set back the offsets of its \
+         group sink-orders, start it"
+    ));
 }

@@ -30,10 +30,10 @@ impl Scope {
     }
 
     pub(crate) fn filter(self, view: &str) -> String {
-        let column = if view == "unaccounted" {
-            "received_at"
-        } else {
-            "minute"
+        let column = match view {
+            "unaccounted" | "unreceived" => "received_at",
+            "orders_behind" => "first_received_at",
+            _ => "minute",
         };
         match self {
             Self::Small => "tenant_id = 'tenant-030'".into(),
@@ -123,6 +123,8 @@ pub(crate) fn all() -> Vec<Question> {
             Kind::Tenant,
         ),
         ask("unaccounted", "state, last_seen, count()", Kind::Accounting),
+        ask("unreceived", "count(), sum(outcomes)", Kind::Accounting),
+        ask("orders_behind", "count(), max(sequence)", Kind::Accounting),
         ask(
             "completeness",
             "sum(received), sum(in_events), sum(set_aside), sum(duplicates), sum(unaccounted)",

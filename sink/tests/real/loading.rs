@@ -26,7 +26,7 @@ use sink::{
 
 use crate::{
     examples::{event, full_order, headers},
-    stack::{migrated, rows, stack, until},
+    stack::{eventually, migrated, rows, stack, until},
 };
 
 /// One sink with its topics and its database.
@@ -246,13 +246,10 @@ impl Case {
                 .set_metadata(intent.metadata());
         }
         let group = Arc::new(self.group());
-        for _ in 0..300 {
-            if group.commit(&list, CommitMode::Sync).is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the group has members still");
+        eventually("the group has no members any more", || {
+            group.commit(&list, CommitMode::Sync).is_ok()
+        })
+        .await;
     }
 
     pub(crate) async fn base(&self) -> Value {
