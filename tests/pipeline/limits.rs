@@ -92,6 +92,19 @@ async fn ten_thousand_idle_connections_hold_nobody_up() {
     door.is_well().await;
 }
 
+/// The harness starts services with none of it in their environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_asks_its_allocator_to_give_back_soon_and_stays_the_same_process() {
+    let mut door = Door::open(&[]).await;
+    let environment = std::fs::read(format!("/proc/{}/environ", door.process.id()));
+    let environment = String::from_utf8(environment.expect("it runs")).expect("text");
+    let setting = environment
+        .split('\0')
+        .find(|one| one.starts_with("MIMALLOC_PURGE_DELAY="));
+    assert_eq!(setting, Some("MIMALLOC_PURGE_DELAY=10"));
+    door.is_well().await;
+}
+
 /// A request whose answer has no body; the connection stays open.
 async fn look(stream: &mut TcpStream) {
     let head = format!("HEAD /hooks/{TOKEN} HTTP/1.1\r\nhost: x\r\n\r\n");
