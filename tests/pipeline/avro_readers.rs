@@ -35,6 +35,20 @@ fn values(pipeline: &Pipeline, topic: &str, count: usize) -> Vec<Vec<u8>> {
     values
 }
 
+/// The pipeline's topics, without their prefix.
+pub(crate) fn topics(pipeline: &Pipeline) -> Vec<String> {
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        .create()
+        .unwrap();
+    let metadata = client
+        .fetch_metadata(None, Duration::from_secs(60))
+        .unwrap();
+    let names = metadata.topics().iter();
+    let ours = names.filter_map(|topic| topic.name().strip_prefix(&pipeline.prefix));
+    ours.map(str::to_owned).collect()
+}
+
 /// Everything that stands in a topic now, up to the ends of its partitions.
 pub(crate) fn all_values(pipeline: &Pipeline, topic: &str) -> Vec<Vec<u8>> {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -46,15 +60,19 @@ pub(crate) fn all_values(pipeline: &Pipeline, topic: &str) -> Vec<Vec<u8>> {
         .unwrap();
     let name = format!("{}{topic}", pipeline.prefix);
     let mut assignment = rdkafka::TopicPartitionList::new();
-    for partition in 0..4 {
+    let metadata = consumer
+        .fetch_metadata(Some(&name), Duration::from_secs(60))
+        .unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    for partition in partitions {
         assignment
-            .add_partition_offset(&name, partition, rdkafka::Offset::Beginning)
+            .add_partition_offset(&name, partition.id(), rdkafka::Offset::Beginning)
             .unwrap();
     }
     consumer.assign(&assignment).unwrap();
     let started = std::time::Instant::now();
     let (mut values, mut ended) = (Vec::new(), 0);
-    while ended < 4 {
+    while ended < partitions.len() {
         assert!(
             started.elapsed() < Duration::from_secs(60),
             "{topic}: {ended} partitions ended"
