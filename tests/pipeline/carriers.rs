@@ -225,8 +225,8 @@ async fn personal_data_and_handover_secrets_stand_in_no_topic_but_raw_no_table_a
     assert!(tables.len() >= 8, "{tables:?}");
     for table in tables {
         let table = table["name"].as_str().unwrap();
-        let rows = pipeline.store.rows(&format!("SELECT * FROM {table}"));
-        let rows = Value::from(rows.await.unwrap()).to_string();
+        let all = format!("SELECT * FROM {table}");
+        let rows = Value::from(pipeline.store.rows(&all).await.unwrap()).to_string();
         let named = contains(rows.as_bytes(), ORDER);
         assert!(named || !["events_log", "orders_log"].contains(&table));
         shows_nothing(table, rows.as_bytes());
