@@ -8,7 +8,11 @@
 mod questions;
 mod server;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use questions::{Question, Scope, WATCHED};
@@ -23,6 +27,7 @@ macro_rules! say {
 
 const STEPS: u64 = 8;
 const ORDERS: u64 = 1_000_000;
+const MERGES_MAX: Duration = Duration::from_secs(600);
 
 const EVENTS: &str = include_str!("events.sql");
 const RECEIPTS: &str = include_str!("receipts.sql");
@@ -79,9 +84,7 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
     }
     if wanted.data.is_none() || wanted.merge {
         for table in WATCHED {
-            server
-                .run(&format!("OPTIMIZE TABLE {{database}}.{table} FINAL"))
-                .await?;
+            merge(&server, table).await?;
         }
     }
     sizes(&server).await?;
@@ -92,6 +95,21 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
     };
     ask_all(&server, state, view).await?;
     indexes(&server).await
+}
+
+/// To one part in each partition. The store passes over parts that it is merging by itself, and says
+/// nothing unless it is asked to.
+async fn merge(server: &Server, table: &str) -> anyhow::Result<()> {
+    let sql =
+        format!("OPTIMIZE TABLE {{database}}.{table} FINAL SETTINGS optimize_throw_if_noop = 1");
+    let until = Instant::now() + MERGES_MAX;
+    loop {
+        match server.run(&sql).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
 }
 
 async fn fill(server: &Server, orders: u64) -> anyhow::Result<()> {
