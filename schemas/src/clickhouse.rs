@@ -132,6 +132,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "orders_behind",
         sql: include_str!("../clickhouse/019_orders_behind.sql"),
     },
+    Migration {
+        version: 20,
+        name: "projections",
+        sql: include_str!("../clickhouse/020_projections.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

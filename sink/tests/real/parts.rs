@@ -1,4 +1,5 @@
-//! A part that stands twice must not hide another one that is missing.
+//! Parts of receipts: one that stands twice must not hide another one that is missing. And parts of
+//! tables: none may stand where nothing merges with it.
 
 use schemas::{EventId, OrderedEvent, Status, topics::Topic};
 use serde_json::json;
@@ -9,7 +10,7 @@ use sink::{
 
 use crate::{
     examples::{event, headers},
-    stack::{migrated, rows},
+    stack::{merged, migrated, rows},
     views::Rows,
 };
 
@@ -62,4 +63,30 @@ async fn a_part_that_stands_twice_hides_none_that_is_missing() {
     let sql = "SELECT sum(in_events) AS events, sum(unaccounted) AS missing FROM {db}.completeness";
     let sums = json!({"events": there, "missing": receipt});
     assert_eq!(rows(&store, sql).await, [sums]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_inserted_beside_merged_parts_merges_with_them() {
+    let store = migrated().await;
+    for number in 1..=4_u32 {
+        let raw = headers(number, 0);
+        let mut receipts = Rows::default();
+        receipts.add(0, |w| row::receipt::write(w, &raw, Topic::Raw, PLACE));
+        let mut events = Rows::default();
+        let one = part(number, 0, (1, 1), 0);
+        events.add(0, |w| row::event::write(w, &one, PLACE));
+        let token = number.to_string();
+        receipts.insert(&store, Table::Receipts, &token).await;
+        events.insert(&store, Table::Events, &token).await;
+        // from the second on: what was merged before, and one that never was
+        for table in [Table::Receipts, Table::Events] {
+            merged(&store, table.name()).await;
+        }
+    }
+    let sql = "SELECT table, count() AS parts, sum(rows) AS rows FROM system.parts
+        WHERE active AND database = '{db}' AND table IN ('events_log', 'receipts_log')
+        GROUP BY table ORDER BY table";
+    let expected = |table: &str| json!({"table": table, "parts": 1, "rows": 4});
+    let expected = ["events_log", "receipts_log"].map(expected);
+    assert_eq!(rows(&store, sql).await, expected);
 }

@@ -11,7 +11,7 @@ use sink::{
 use crate::{
     histories::{Dice, History},
     model::expected,
-    stack::{migrated, rows},
+    stack::{merged, migrated, rows},
     views::{OfTable, Rows},
 };
 
@@ -44,8 +44,7 @@ async fn load(dice: &mut Dice, store: &Store, table: Table, mut all: Vec<Rows>) 
         }
     }
     if dice.one_in(2) {
-        let merge = format!("OPTIMIZE TABLE {} FINAL", store.table(table.name()));
-        store.execute(&merge).await.unwrap();
+        merged(store, table.name()).await;
     }
 }
 

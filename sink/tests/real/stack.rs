@@ -89,3 +89,20 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Merges a table until the store says that it has: by itself it passes over parts that it can't
+/// merge, or is merging already, and says nothing.
+pub(crate) async fn merged(store: &Store, table: &str) {
+    let merge = format!(
+        "OPTIMIZE TABLE {} FINAL SETTINGS optimize_throw_if_noop = 1",
+        store.table(table)
+    );
+    let deadline = Instant::now() + WITHIN;
+    while let Err(error) = store.execute(&merge).await {
+        assert!(
+            Instant::now() < deadline,
+            "{table} is not merged: {error:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
