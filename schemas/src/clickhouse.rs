@@ -137,6 +137,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "projections",
         sql: include_str!("../clickhouse/020_projections.sql"),
     },
+    Migration {
+        version: 21,
+        name: "unreceived",
+        sql: include_str!("../clickhouse/021_unreceived.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.
