@@ -6,6 +6,7 @@ use pipeline_tests::{Pipeline, model::History, stack};
 use rdkafka::{
     ClientConfig, Message,
     consumer::{BaseConsumer, Consumer},
+    message::Headers,
 };
 
 /// Reads a topic read_committed until `count` values were seen.
@@ -49,8 +50,8 @@ pub(crate) fn topics(pipeline: &Pipeline) -> Vec<String> {
     ours.map(str::to_owned).collect()
 }
 
-/// Everything that stands in a topic now, up to the ends of its partitions.
-pub(crate) fn all_values(pipeline: &Pipeline, topic: &str) -> Vec<Vec<u8>> {
+/// Everything that stands in a topic now, up to the ends of its partitions: keys, values and headers.
+pub(crate) fn all_bytes(pipeline: &Pipeline, topic: &str) -> Vec<u8> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", stack::shared().kafka_bootstrap())
         .set("group.id", format!("{}all-reader", pipeline.prefix))
@@ -71,19 +72,25 @@ pub(crate) fn all_values(pipeline: &Pipeline, topic: &str) -> Vec<Vec<u8>> {
     }
     consumer.assign(&assignment).unwrap();
     let started = std::time::Instant::now();
-    let (mut values, mut ended) = (Vec::new(), 0);
+    let (mut bytes, mut ended) = (Vec::new(), 0);
     while ended < partitions.len() {
         assert!(
             started.elapsed() < Duration::from_secs(60),
             "{topic}: {ended} partitions ended"
         );
         match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => values.push(message.payload().unwrap_or_default().to_vec()),
+            Some(Ok(message)) => {
+                bytes.extend_from_slice(message.key().unwrap_or_default());
+                bytes.extend_from_slice(message.payload().unwrap_or_default());
+                for header in message.headers().into_iter().flat_map(Headers::iter) {
+                    bytes.extend_from_slice(header.value.unwrap_or_default());
+                }
+            }
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(_)) | None => {}
         }
     }
-    values
+    bytes
 }
 
 #[tokio::test(flavor = "multi_thread")]

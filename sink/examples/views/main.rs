@@ -27,7 +27,7 @@ macro_rules! say {
 
 const STEPS: u64 = 8;
 const ORDERS: u64 = 1_000_000;
-const MERGES_MAX: Duration = Duration::from_secs(600);
+const MERGES_MAX: Duration = Duration::from_secs(120);
 
 const EVENTS: &str = include_str!("events.sql");
 const RECEIPTS: &str = include_str!("receipts.sql");
@@ -103,10 +103,15 @@ async fn merge(server: &Server, table: &str) -> anyhow::Result<()> {
     let sql =
         format!("OPTIMIZE TABLE {{database}}.{table} FINAL SETTINGS optimize_throw_if_noop = 1");
     let until = Instant::now() + MERGES_MAX;
+    let mut told = false;
     loop {
         match server.run(&sql).await {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > until => return Err(error),
+            Err(error) if !told => {
+                say!("{table} is not merged yet, asked again for 2 minutes: {error}");
+                told = true;
+            }
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     }
