@@ -22,6 +22,7 @@ pub mod codes;
 pub mod migrate;
 
 mod asides;
+mod condition;
 mod decode;
 pub mod frontier;
 mod loader;
@@ -41,6 +42,7 @@ use crate::{
     asides::Asides,
     check::Shapes,
     clickhouse::Store,
+    condition::Condition,
     decode::Decode,
     loader::Loader,
     metrics::Metrics,
@@ -67,6 +69,12 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
             .tasks
             .spawn_thread(name, move || Worker::new(parts).run());
     }
+    let condition = Condition {
+        store: store.clone(),
+        metrics: metrics.clone(),
+        shutdown: context.shutdown.clone(),
+    };
+    context.tasks.spawn("sink-condition", condition.run());
     let observer = Observer {
         kafka: settings.common.kafka.clone(),
         prefix: settings.common.topics.prefix.clone(),

@@ -1,7 +1,8 @@
 //! What this service counts. Received = done + set aside + forgotten + what is still held.
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::Collector,
 };
 
 use crate::{outcome::Outcome, table::Table};
@@ -21,41 +22,41 @@ pub struct Metrics {
     lag: IntGaugeVec,
     pending: GaugeVec,
     load: HistogramVec,
+    parts: IntGaugeVec,
+    failing_mutations: IntGauge,
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn load_buckets() -> HistogramOpts {
+    HistogramOpts::new(
+        "waybill_sink_load_seconds",
+        "From a block's closing to its end",
+    )
+    .buckets(vec![
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+    ])
 }
 
 impl Metrics {
     /// # Errors
     /// Only if two metrics had one name.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
+        let counter = |name, help, labels: &[&str]| {
+            registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
         };
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGaugeVec::new(Opts::new(name, help), &["table"])?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
-        let pending = GaugeVec::new(
-            Opts::new(
-                "waybill_sink_pending_seconds",
-                "Age of the block that is being loaded",
-            ),
-            &["table"],
-        )?;
-        registry.register(Box::new(pending.clone()))?;
-        let load = HistogramVec::new(
-            HistogramOpts::new(
-                "waybill_sink_load_seconds",
-                "From a block's closing to its end",
+        let gauge = |name, help| {
+            registered(
+                registry,
+                IntGaugeVec::new(Opts::new(name, help), &["table"])?,
             )
-            .buckets(vec![
-                0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-            ]),
-            &["table"],
-        )?;
-        registry.register(Box::new(load.clone()))?;
+        };
         Ok(Self {
             received: counter("waybill_sink_received_total", "Records taken", &["table"])?,
             forgotten: counter(
@@ -90,8 +91,28 @@ impl Metrics {
                 "Records taken and not settled yet",
             )?,
             lag: gauge("waybill_sink_lag_records", "Records not taken yet")?,
-            pending,
-            load,
+            parts: gauge(
+                "waybill_sink_store_parts",
+                "Active parts of the table's partition that has the most",
+            )?,
+            pending: registered(
+                registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "waybill_sink_pending_seconds",
+                        "Age of the block that is being loaded",
+                    ),
+                    &["table"],
+                )?,
+            )?,
+            load: registered(registry, HistogramVec::new(load_buckets(), &["table"])?)?,
+            failing_mutations: registered(
+                registry,
+                IntGauge::new(
+                    "waybill_sink_store_failing_mutations",
+                    "Mutations of the store's tables that are not done and failed last time",
+                )?,
+            )?,
         })
     }
 
@@ -159,5 +180,14 @@ impl Metrics {
 
     pub fn lag(&self, table: Table, records: i64) {
         self.lag.with_label_values(&[table.label()]).set(records);
+    }
+
+    /// Of any table of the database, those behind views included.
+    pub fn parts(&self, table: &str, most: i64) {
+        self.parts.with_label_values(&[table]).set(most);
+    }
+
+    pub fn failing_mutations(&self, count: i64) {
+        self.failing_mutations.set(count);
     }
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_data;
 #[cfg(test)]
+mod condition;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod examples;
