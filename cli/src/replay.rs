@@ -7,11 +7,10 @@
 
 mod compare;
 mod ledger;
+mod pace;
 mod reading;
 mod stored;
 mod tally;
-
-use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use normalizer::{Privacy, Rules, fits, normalize};
@@ -34,6 +33,7 @@ use crate::{
 
 pub(crate) use compare::Step;
 pub(crate) use ledger::{Entry, Ledger, State, new_id};
+pub(crate) use pace::Pace;
 pub(crate) use tally::Tally;
 
 /// Today's normalizer, as a function.
@@ -149,10 +149,14 @@ impl Run<'_> {
         tally: &mut Tally,
         mut settled: impl AsyncFnMut(&Range, &Tally) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let began = Instant::now();
+        let pace = Pace::begin(self.rate);
         let before = tally.written;
+        let batch_max = match self.writer {
+            Some(_) => pace.batch_max(BATCH_RECORDS_MAX),
+            None => BATCH_RECORDS_MAX,
+        };
         loop {
-            let batch = block_in_place(|| range.batch(self.batch_records_max()))?;
+            let batch = block_in_place(|| range.batch(batch_max))?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -168,19 +172,7 @@ impl Run<'_> {
                 block_in_place(|| writer.written())?;
             }
             settled(&range, tally).await?;
-            let due = f64::from(u32::try_from(tally.written - before).unwrap_or(u32::MAX))
-                / f64::from(self.rate);
-            let ahead = Duration::from_secs_f64(due).saturating_sub(began.elapsed());
-            tokio::time::sleep(ahead).await;
-        }
-    }
-
-    /// A second's worth of writing, so that no burst is longer than that.
-    fn batch_records_max(&self) -> usize {
-        let rate = usize::try_from(self.rate).unwrap_or(BATCH_RECORDS_MAX);
-        match self.writer {
-            Some(_) => rate.min(BATCH_RECORDS_MAX),
-            None => BATCH_RECORDS_MAX,
+            pace.wait(tally.written - before).await;
         }
     }
 

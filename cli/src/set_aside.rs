@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     clickhouse::Clickhouse,
     raw::{self, Place, RawRecord},
+    replay::Pace,
     settings::Settings,
     writer::Writer,
 };
@@ -47,16 +48,19 @@ impl Outcome {
     }
 }
 
-/// Tries rows again. Without a writer nothing is sent.
+/// Tries rows again. Without a writer nothing is sent; with one, no more than its rate in a second, and
+/// `settled` is told after each batch that is written for good.
 pub(crate) async fn replay(
     settings: &Settings,
     judge: &Judge<'_>,
     rows: &[Row],
-    writer: Option<&Writer>,
+    sending: Option<(&Writer, u32)>,
+    mut settled: impl AsyncFnMut(&Outcome) -> anyhow::Result<()>,
 ) -> anyhow::Result<Outcome> {
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    let pace = Pace::begin(sending.map_or(u32::MAX, |(_, rate)| rate));
     let mut outcome = Outcome::default();
-    for batch in rows.chunks(BATCH) {
+    for batch in rows.chunks(pace.batch_max(BATCH)) {
         let places = receipt_places(&clickhouse, batch).await?;
         let records = fetched(settings, places.values().cloned())?;
         for row in batch {
@@ -70,7 +74,7 @@ pub(crate) async fn replay(
             };
             match judge.judged(row, record).await? {
                 Judged::Good(headers) => {
-                    if let Some(writer) = writer {
+                    if let Some((writer, _)) = sending {
                         writer.webhook(record, &headers)?;
                     }
                     outcome.replayed.push(row.receipt_id.clone());
@@ -78,8 +82,10 @@ pub(crate) async fn replay(
                 Judged::Bad(why) => outcome.leave(why, &row.receipt_id),
             }
         }
-        if let Some(writer) = writer {
+        if let Some((writer, _)) = sending {
             tokio::task::block_in_place(|| writer.written())?;
+            settled(&outcome).await?;
+            pace.wait(outcome.replayed.len() as u64).await;
         }
     }
     Ok(outcome)

@@ -142,6 +142,16 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "unreceived",
         sql: include_str!("../clickhouse/021_unreceived.sql"),
     },
+    Migration {
+        version: 22,
+        name: "columns",
+        sql: include_str!("../clickhouse/022_columns.sql"),
+    },
+    Migration {
+        version: 23,
+        name: "accounting",
+        sql: include_str!("../clickhouse/023_accounting.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

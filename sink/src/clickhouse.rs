@@ -64,10 +64,17 @@ impl StoreError {
         }
     }
 
-    /// Of an insert: a refused row can be quoted in the message, and payloads are not logged.
+    /// Of an insert: the server may quote a row in any message that is not known to be without, and
+    /// payloads are not logged.
     fn without_values(mut self) -> Self {
-        if let (Some(code), Nature::RowRefused) = (self.code, self.nature()) {
-            self.text = format!("a row does not fit its table (code {code})");
+        match (self.code, self.nature()) {
+            (Some(code), Nature::RowRefused) => {
+                self.text = format!("a row does not fit its table (code {code})");
+            }
+            (Some(code), Nature::Temporary) if !codes::QUOTES_NO_ROW.contains(&code) => {
+                self.text = format!("the store answers code {code}; its own log says more");
+            }
+            _ => {}
         }
         self
     }
@@ -320,5 +327,20 @@ mod tests {
         let error = StoreError::answered("Code: 117. DB::Exception: Incorrect data '+852 1234'");
         let error = error.without_values();
         assert!(!error.to_string().contains("852"), "{error}");
+        // of a code that nobody foresaw, too
+        let error = StoreError::answered("Code: 9999. DB::Exception: Bad value '+852 1234'");
+        let error = error.without_values();
+        assert_eq!(
+            (error.code(), error.nature()),
+            (Some(9999), Nature::Temporary)
+        );
+        assert!(!error.to_string().contains("852"), "{error}");
+        let error = StoreError::answered("Code: 252. DB::Exception: Too many parts");
+        assert!(
+            error
+                .without_values()
+                .to_string()
+                .contains("Too many parts")
+        );
     }
 }

@@ -47,11 +47,24 @@ pub const CODES: &[(u32, &str, Nature)] = &[
     (291, "DATABASE_ACCESS_DENIED", Misconfigured),
     (321, "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE", RowRefused),
     (349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN", RowRefused),
+    (376, "CANNOT_PARSE_UUID", RowRefused),
+    (395, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO", RowRefused),
     (407, "DECIMAL_OVERFLOW", RowRefused),
     (441, "CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING", RowRefused),
+    (467, "CANNOT_PARSE_BOOL", RowRefused),
     (469, "VIOLATED_CONSTRAINT", RowRefused),
     (497, "ACCESS_DENIED", Misconfigured),
     (516, "AUTHENTICATION_FAILED", Misconfigured),
+    (675, "CANNOT_PARSE_IPV4", RowRefused),
+    (676, "CANNOT_PARSE_IPV6", RowRefused),
+    (691, "UNKNOWN_ELEMENT_OF_ENUM", RowRefused),
+];
+
+/// Of what is temporary: too many parts, memory, time, network, space, Keeper, a table that is read-only or
+/// busy. These messages speak of the server and never of a row.
+pub const QUOTES_NO_ROW: &[u32] = &[
+    159, 164, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 364, 439, 473, 499,
+    574, 755, 999,
 ];
 
 /// By the server's error code.

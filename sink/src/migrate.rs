@@ -20,6 +20,9 @@ const LEDGER: &str = "schema_migrations";
 /// A statement may fill a new table from a large one.
 const STATEMENT_TIME_MAX: Duration = Duration::from_secs(6 * 3600);
 
+const ACCESS_DENIED: u32 = 497;
+const NOBODYS_RIGHTS: &str = "\nSQL SECURITY NONE\n";
+
 /// Why the schema can't be brought up to date, or be worked with.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -149,7 +152,7 @@ async fn apply_locked(
         .await?;
     for migration in &plan.pending {
         for statement in migration.statements(&plan.layout) {
-            lock.run(STATEMENT_TIME_MAX, &statement).await?;
+            run(lock, &statement).await?;
         }
         let (version, name, checksum) = (migration.version, migration.name, migration.checksum());
         let insert = format!(
@@ -160,6 +163,24 @@ async fn apply_locked(
         tracing::info!(version, name, "migration applied");
     }
     Ok(plan.pending)
+}
+
+/// A view that fills a table runs with nobody's rights where that may be said, and so never depends on a
+/// user who may go; else with those of whoever makes it, as the server's default is.
+async fn run(lock: &Lock<'_>, statement: &str) -> Result<(), MigrateError> {
+    match lock.run(STATEMENT_TIME_MAX, statement).await {
+        Err(MigrateError::Store(error))
+            if error.code() == Some(ACCESS_DENIED) && statement.contains(NOBODYS_RIGHTS) =>
+        {
+            tracing::warn!(
+                "this user may not say SQL SECURITY NONE (grant ALLOW SQL SECURITY NONE): inserts depend \
+                 on its own rights from now on, so it must stay"
+            );
+            let statement = statement.replace(NOBODYS_RIGHTS, "\n");
+            lock.run(STATEMENT_TIME_MAX, &statement).await
+        }
+        other => other,
+    }
 }
 
 /// Refuses a database that this program can't load into.

@@ -41,6 +41,10 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
     assert_eq!(listed["groups"][0]["reason"], "SIGNATURE_FAILED");
     assert_eq!(listed["rows"].as_array().unwrap().len(), 5);
     let shown = pipeline.waybill(&format!("set-aside show {}", receipts[0]), &[]);
+    let same = pipeline.waybill(&format!("set-aside show --receipt {}", receipts[0]), &[]);
+    assert_eq!((same.code, &same.text), (Some(0), &shown.text));
+    let many = pipeline.waybill("set-aside show --reason SIGNATURE_FAILED", &[]);
+    assert_eq!(many.code, Some(2), "{many:?}");
     assert_eq!(shown.code, Some(0), "{shown:?}");
     assert!(shown.text.contains("SIGNATURE_FAILED") && !shown.text.contains("79973"));
     let body = pipeline.waybill(&format!("set-aside show {} --body", receipts[1]), &[]);

@@ -1,17 +1,16 @@
 //! `waybill set-aside list|show|replay`
 
+mod replay;
+
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Verdict, WrongUse,
     clickhouse::Clickhouse,
-    moments, output, raw,
-    replay::{Entry, Ledger, Scope, State, Tally, Today, new_id},
-    sender,
-    set_aside::{self, Filter, Judge, Outcome},
+    output, raw,
+    set_aside::{self, Filter},
     settings::{Place, Settings},
-    writer::Writer,
 };
 
 #[derive(Debug, Subcommand)]
@@ -33,12 +32,15 @@ pub(crate) enum Command {
     },
     /// Show all that is known of one receipt, but not its body
     #[command(
-        after_help = "Example:\n  waybill set-aside show 01890a5d-ac96-774b-bcce-b302099a8057"
+        after_help = "Examples:\n  waybill set-aside show 01890a5d-ac96-774b-bcce-b302099a8057\n  \
+        waybill set-aside show --tenant acme --reason MALFORMED --since 10m"
     )]
     Show {
-        /// The receipt's id
-        #[arg(value_name = "RECEIPT")]
-        receipt: String,
+        /// The receipt's id; without it, the other words must leave one receipt
+        #[arg(value_name = "RECEIPT", conflicts_with = "receipt")]
+        id: Option<String>,
+        #[command(flatten)]
+        filter: Filter,
         /// Write the exact bytes that were received to standard output, and nothing else: they may
         /// hold personal data
         #[arg(long, conflicts_with = "json")]
@@ -64,6 +66,9 @@ pub(crate) enum Command {
         /// Only say what would be sent through
         #[arg(long)]
         dry_run: bool,
+        /// Webhooks sent through in a second, at most
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        rate: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -81,17 +86,22 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
             place,
         } => list(&place.settings()?, &filter, limit, json).await,
         Command::Show {
-            receipt,
+            id,
+            filter,
             body,
             json,
             place,
-        } => show(&place.settings()?, &receipt, body, json).await,
+        } => {
+            let filter = id.map_or(filter, |id| Filter::receipt(&id));
+            show(&place.settings()?, &filter, body, json).await
+        }
         Command::Replay {
             filter,
             dry_run,
+            rate,
             json,
             place,
-        } => replay(&place.settings()?, &filter, dry_run, json).await,
+        } => replay::run(&place.settings()?, &filter, (dry_run, rate), json).await,
     }
 }
 
@@ -158,20 +168,38 @@ const EVENTS: &str = "SELECT event_id, part, parts, kind, status, order_id, toSt
     occurred_at, revision, replay_id FROM {database}.events \
     WHERE toString(receipt_id) = {receipt:String} ORDER BY part";
 
+/// The one receipt that the filter leaves, and all that was set aside of it.
+async fn the_one(
+    clickhouse: &Clickhouse,
+    filter: &Filter,
+) -> anyhow::Result<(String, Vec<set_aside::Row>)> {
+    let rows = set_aside::rows(clickhouse, filter, false, 1_000).await?;
+    let Some(receipt) = rows.first().map(|row| row.receipt_id.clone()) else {
+        return Err(WrongUse(
+            "nothing like this was set aside; `waybill set-aside list` names what was".into(),
+        )
+        .into());
+    };
+    if rows.iter().any(|row| row.receipt_id != receipt) {
+        return Err(WrongUse(
+            "more than one receipt was set aside like this: name one, as `waybill set-aside list` shows \
+             them"
+            .into(),
+        )
+        .into());
+    }
+    let rows = set_aside::rows(clickhouse, &Filter::receipt(&receipt), false, 1_000).await?;
+    Ok((receipt, rows))
+}
+
 async fn show(
     settings: &Settings,
-    receipt: &str,
+    filter: &Filter,
     body: bool,
     json: bool,
 ) -> anyhow::Result<Verdict> {
     let clickhouse = Clickhouse::new(settings.clickhouse());
-    let rows = set_aside::rows(&clickhouse, &Filter::receipt(receipt), false, 1_000).await?;
-    if rows.is_empty() {
-        return Err(WrongUse(format!(
-            "nothing of receipt {receipt} was set aside; `waybill set-aside list` names what was"
-        ))
-        .into());
-    }
+    let (receipt, rows) = the_one(&clickhouse, filter).await?;
     let places = set_aside::receipt_places(&clickhouse, &rows).await?;
     let records = set_aside::fetched(settings, places.into_values())?;
     let record = records.into_values().next();
@@ -179,7 +207,7 @@ async fn show(
         let record = record.ok_or_else(|| WrongUse("raw no longer has this receipt".into()))?;
         return write_body(settings, &record).await;
     }
-    let asked = [("receipt", receipt)];
+    let asked = [("receipt", receipt.as_str())];
     let known: Vec<Map<String, Value>> = clickhouse.rows(RECEIPT, &asked).await?;
     let events: Vec<Map<String, Value>> = clickhouse.rows(EVENTS, &asked).await?;
     let proofs: Vec<String> = record
@@ -268,93 +296,4 @@ async fn write_body(settings: &Settings, record: &raw::RawRecord) -> anyhow::Res
     };
     std::io::stdout().lock().write_all(&bytes)?;
     Ok(Verdict::Good)
-}
-
-async fn replay(
-    settings: &Settings,
-    filter: &Filter,
-    dry_run: bool,
-    json: bool,
-) -> anyhow::Result<Verdict> {
-    let clickhouse = Clickhouse::new(settings.clickhouse());
-    let tenants = settings.tenants_path().map(sender::tenants).transpose()?;
-    if tenants.is_none() {
-        output::note("no tenants file: set WAYBILL__TENANTS__PATH to verify signatures again");
-    }
-    let today = Today::new(settings)?;
-    let replay_id = new_id()?;
-    let judge = Judge {
-        today: &today,
-        tenants: tenants.as_ref(),
-        privacy_key: settings.privacy_key(),
-        replay_id: &replay_id,
-    };
-    let mut rows = set_aside::rows(&clickhouse, filter, true, set_aside::ROWS_MAX).await?;
-    // a receipt is sent once, however many of its parts were set aside
-    rows.dedup_by(|one, other| one.receipt_id == other.receipt_id);
-    let writer = match dry_run {
-        true => None,
-        false => Some(Writer::new(settings).await?),
-    };
-    let outcome = set_aside::replay(settings, &judge, &rows, writer.as_ref()).await?;
-    if !dry_run {
-        note(&clickhouse, (filter, &replay_id, &today), &outcome).await?;
-    }
-    if json {
-        output::json(&json!({
-            "replay_id": replay_id, "dry_run": dry_run, "replayed": outcome.replayed,
-            "left": outcome.left,
-        }))?;
-    } else {
-        print(&outcome, dry_run);
-    }
-    Ok(if outcome.left_over() == 0 {
-        Verdict::Good
-    } else {
-        Verdict::Bad
-    })
-}
-
-async fn note(
-    clickhouse: &Clickhouse,
-    (filter, replay_id, today): (&Filter, &str, &Today),
-    outcome: &Outcome,
-) -> anyhow::Result<()> {
-    let (since, until) = filter.span();
-    let entry = Entry {
-        replay_id: replay_id.to_owned(),
-        command: "set-aside replay",
-        scope: Scope {
-            since,
-            until,
-            tenant: filter.tenant().map(str::to_owned),
-        },
-        mapping_version: today.mapping_version().to_owned(),
-        started_at: moments::now(),
-    };
-    let replayed = outcome.replayed.len() as u64;
-    let tally = Tally {
-        receipts: replayed + outcome.left_over() as u64,
-        resent: replayed,
-        written: replayed,
-        set_aside: outcome.left_over() as u64,
-        ..Tally::default()
-    };
-    let nowhere = raw::Positions::new();
-    Ledger(clickhouse)
-        .note(&entry, State::Done, &nowhere, &tally)
-        .await
-}
-
-fn print(outcome: &Outcome, dry_run: bool) {
-    let words = if dry_run {
-        "would be sent through again"
-    } else {
-        "were sent through again"
-    };
-    output::line(format_args!("{} receipts {words}", outcome.replayed.len()));
-    for (why, receipts) in &outcome.left {
-        output::title(format_args!("{} stay set aside: {why}", receipts.len()));
-        receipts.iter().take(20).for_each(output::line);
-    }
 }

@@ -1,6 +1,7 @@
 //! A block's way: intent, insert, what is set aside, offsets.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use rdkafka::Message;
 use schemas::{Micros, SetAside};
 
 use crate::{
-    batch::{Block, Filling, Intent, Row, Span},
+    batch::{Block, Filling, Intent, Partition, Row, Span},
     loader::Load,
     outcome::Outcome,
     row::Rows,
@@ -176,6 +177,8 @@ impl Worker {
         Ok(())
     }
 
+    /// Each partition is read once, from its first refused row to its last: one by one, a block of
+    /// thousands would take longer than the group waits for us.
     fn refused(&mut self, rows: &[Row]) -> anyhow::Result<Vec<SetAside>> {
         let now_ms = self.now_ms();
         let Parts {
@@ -184,28 +187,35 @@ impl Worker {
             table,
             ..
         } = &mut self.parts;
-        let mut asides = Vec::new();
+        let mut places: BTreeMap<Partition, BTreeSet<i64>> = BTreeMap::new();
         for row in rows {
-            let (partition, offset) = (row.partition, row.offset);
-            let span = Span {
-                partition,
-                first: offset,
-                last: offset,
-            };
-            member.read_again(&[span], |_, record| {
-                let aside = decode.refused(record, now_ms);
-                let set_aside = aside.is_some();
-                tracing::error!(
-                    table = table.label(),
-                    ?partition,
-                    offset,
-                    set_aside,
-                    "row refused"
-                );
-                asides.extend(aside);
-                Ok(())
-            })?;
+            places.entry(row.partition).or_default().insert(row.offset);
         }
+        let spans = places.iter().filter_map(|(partition, offsets)| {
+            Some(Span {
+                partition: *partition,
+                first: *offsets.first()?,
+                last: *offsets.last()?,
+            })
+        });
+        let mut asides = Vec::new();
+        member.read_again(&spans.collect::<Vec<_>>(), |partition, record| {
+            let offset = record.offset();
+            if !places.get(&partition).is_some_and(|p| p.contains(&offset)) {
+                return Ok(());
+            }
+            let aside = decode.refused(record, now_ms);
+            let set_aside = aside.is_some();
+            tracing::error!(
+                table = table.label(),
+                ?partition,
+                offset,
+                set_aside,
+                "row refused"
+            );
+            asides.extend(aside);
+            Ok(())
+        })?;
         Ok(asides)
     }
 

@@ -291,3 +291,77 @@ async fn orders_receipts_and_what_was_set_aside_read_back_as_written() {
     assert_eq!(found[0]["resolved_at"], Value::Null);
     assert_eq!(found[0]["source_offset"], 2);
 }
+
+/// What a client has to read: words, moments and numbers as ANALYSTS.md and the Avro files promise them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_of_a_view_has_a_type_that_clients_read() {
+    let store = migrated().await;
+    let sql = "SELECT c.table AS view, c.name AS name, c.type AS type FROM system.columns AS c \
+        INNER JOIN system.tables AS t ON c.database = t.database AND c.table = t.name \
+        WHERE c.database = '{db}' AND t.engine = 'View' AND view != 'orders_behind' ORDER BY view, name";
+    let found = rows(&store, sql).await;
+    assert!(found.len() > 200, "{}", found.len());
+    let words = [
+        "tenant_id",
+        "provider",
+        "endpoint_id",
+        "status",
+        "order_status",
+        "status_before",
+        "status_after",
+        "kind",
+        "fulfilment",
+        "canceled_by",
+        "price_currency",
+        "verdict",
+        "assurance",
+        "signature_scheme",
+        "stage",
+        "reason",
+        "state",
+        "last_seen",
+    ];
+    let flags = [
+        "overflow",
+        "spooled",
+        "late",
+        "is_final",
+        "chained",
+        "replayable",
+    ];
+    let mut wrong = Vec::new();
+    for column in &found {
+        let text = |name: &str| column[name].as_str().unwrap_or_default();
+        let (view, name, kind) = (text("view"), text("name"), text("type"));
+        let is_good = if words.contains(&name) {
+            kind.starts_with("LowCardinality(")
+        } else if flags.contains(&name) {
+            kind == "Bool"
+        } else {
+            let other_time = kind.contains("DateTime") && !kind.contains("DateTime64(6, 'UTC')");
+            !kind.contains("Int128") && !kind.contains("Int256") && !other_time
+        };
+        if !is_good {
+            wrong.push(format!("{view}.{name}: {kind}"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_inside_a_list_is_named_as_everywhere_else() {
+    let store = migrated().await;
+    let event = full_event();
+    insert(&store, Table::Events, |w| {
+        row::event::write(w, &event, PLACE)
+    })
+    .await;
+    for view in ["events", "delivery_events", "order_timeline"] {
+        let sql = format!(
+            "SELECT price_parts.name AS name, price_parts.money_amount AS amount, \
+             price_parts.money_currency AS currency FROM {{db}}.{view}"
+        );
+        let expected = json!({"name": ["base"], "amount": [10], "currency": ["HKD"]});
+        assert_eq!(rows(&store, &sql).await, [expected], "{view}");
+    }
+}

@@ -2,15 +2,24 @@
 
 use std::time::Duration;
 
-use schemas::clickhouse::{Layout, MIGRATIONS};
+use schemas::{
+    clickhouse::{Layout, MIGRATIONS},
+    topics::Topic,
+};
 use serde_json::{Value, json};
 use sink::{
     clickhouse::Store,
     codes::CODES,
     migrate::{self, MigrateError, Patience, Rules},
+    row::{self, Place},
+    table::Table,
 };
 
-use crate::stack::{name, rows, settings};
+use crate::{
+    examples::headers,
+    stack::{PLAIN_USER, name, rows, settings},
+    views::Rows,
+};
 
 /// A database in which somebody else holds the lock.
 async fn locked() -> Store {
@@ -75,6 +84,30 @@ async fn the_lock_of_a_migrator_that_died_is_taken_over() {
     };
     migrate::apply(&store, &rules).await.unwrap();
     assert!(migrate::plan(&store).await.unwrap().pending.is_empty());
+}
+
+/// Such a user may not give a view nobody's rights; views that fill tables then run with its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_rights_over_users_migrates_and_loads() {
+    let mut settings = settings(&name());
+    settings.user = PLAIN_USER.to_owned();
+    let store = Store::new(&settings);
+    migrate::apply(&store, &Rules::default()).await.unwrap();
+    let views = "SELECT countIf(create_table_query LIKE '%SQL SECURITY NONE%') AS of_nobody, count() AS n \
+        FROM system.tables WHERE database = '{db}' AND engine = 'MaterializedView'";
+    assert_eq!(rows(&store, views).await, [json!({"of_nobody": 0, "n": 3})]);
+    let place = Place {
+        topic: "raw",
+        partition: 0,
+        offset: 1,
+    };
+    let mut receipts = Rows::default();
+    receipts.add(0, |w| {
+        row::receipt::write(w, &headers(1, 0), Topic::Raw, place)
+    });
+    receipts.insert(&store, Table::Receipts, "one").await;
+    let places = "SELECT count() AS n FROM {db}.places_log";
+    assert_eq!(rows(&store, places).await, [json!({"n": 1})]);
 }
 
 /// There is no Keeper here that replicas could share, so this is as far as a server can tell.

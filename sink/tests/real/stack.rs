@@ -13,6 +13,8 @@ use runtime::settings::{ClickhouseSettings, Secret};
 use serde_json::Value;
 use sink::{clickhouse::Store, migrate};
 
+pub(crate) const PLAIN_USER: &str = "plain";
+
 static STACK: OnceLock<Stack> = OnceLock::new();
 static TESTS: AtomicU32 = AtomicU32::new(0);
 
@@ -21,7 +23,13 @@ pub(crate) fn stack() -> &'static Stack {
         let own = std::env::current_exe().unwrap();
         let folder = own.parent().unwrap().parent().unwrap().join("sink-stack");
         drop(std::fs::remove_dir_all(&folder));
-        Stack::start(Options::new(folder), &Silent).expect("the stack starts")
+        let mut options = Options::new(folder);
+        // all rights but those over users and views' rights, as on a server that somebody else runs
+        options.clickhouse.users_xml = format!(
+            "<{PLAIN_USER}><no_password/><networks><ip>127.0.0.1</ip></networks>\
+             <profile>default</profile><quota>default</quota></{PLAIN_USER}>"
+        );
+        Stack::start(options, &Silent).expect("the stack starts")
     })
 }
 
