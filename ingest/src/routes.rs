@@ -32,9 +32,11 @@ async fn answer(
     }
 }
 
-/// What stands behind `/hooks/`: one segment, without needless escapes.
+/// What stands behind `/hooks/`: one segment, without needless escapes. An address that was registered
+/// with a slash at its end is called with it, and a 404 could cost the feed.
 fn token(request: &HttpRequest) -> Option<&str> {
     let token = request.match_info().as_str().strip_prefix(HOOKS)?;
+    let token = token.strip_suffix('/').unwrap_or(token);
     (!token.is_empty() && !token.contains('/')).then_some(token)
 }
 

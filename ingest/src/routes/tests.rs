@@ -335,6 +335,19 @@ async fn a_genuine_webhook_is_stored_as_it_came_and_answered_with_its_receipt() 
 }
 
 #[actix_web::test]
+async fn an_address_that_was_registered_with_a_slash_at_its_end_is_the_same_address() {
+    let site = Site::open();
+    let (slash, two) = (format!("{REQUIRED}/"), format!("{REQUIRED}//"));
+    receipt(site.post(&slash, genuine(&slash)).await).await;
+    let (headers, _, _) = site.written().remove(0);
+    assert_eq!(headers.verdict, Verdict::Verified);
+    let looked = site.request(Method::GET, &slash).send().await.unwrap();
+    assert_eq!(looked.status(), StatusCode::OK);
+    let unknown = site.post(&two, genuine(&two)).await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
 async fn a_receipt_id_is_a_uuid_of_the_time_of_receipt() {
     let site = Site::open();
     let id = receipt(site.post(QUARANTINE, genuine(QUARANTINE)).await).await;

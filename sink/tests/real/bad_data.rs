@@ -99,3 +99,30 @@ async fn a_block_of_nothing_but_refused_rows_is_set_aside_and_the_next_is_loaded
     .await;
     assert_eq!(case.committed()[0], (4, String::new()));
 }
+
+/// One by one they would take longer to find again than the group waits for its member.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_refused_rows_among_good_ones_are_set_aside_each_once() {
+    let case = Case::new().await;
+    let check = format!(
+        "ALTER TABLE {} ADD CONSTRAINT c CHECK unit != 'refused'",
+        case.store.table("events_log")
+    );
+    case.store.execute(&check).await.unwrap();
+    for number in 1..=90 {
+        let mut one = event(number, "A", Status::Assigned, i64::from(number));
+        if number % 9 == 0 {
+            one.event.unit = "refused".into();
+        }
+        case.send_event(i32::from(number > 45), &one);
+    }
+    case.flush();
+    let aside = "SELECT count() AS n, uniqExact(receipt_id) AS receipts FROM {db}.set_aside_log \
+                 WHERE reason = 'REJECTED_BY_STORE'";
+    case.while_running(async |_| {
+        until(&case.store, COUNT, &n(80)).await;
+        let all = json!({"n": 10, "receipts": 10});
+        until(&case.store, aside, &[all]).await;
+    })
+    .await;
+}
