@@ -140,7 +140,17 @@ impl Delivery {
         self.spooled.fetch_add(1, Ordering::Relaxed);
         self.metrics.spooled(detour);
         let kept = timeout(self.within, self.to_disk(spool, webhook)).await;
-        kept.map_err(late).flatten()
+        let Err((refused, webhook)) = kept.map_err(late)? else {
+            return Ok(());
+        };
+        if !self.log.is_up() || matches!(detour, Detour::Late | Detour::Refused) {
+            return Err(refused);
+        }
+        // A full disk is no reason to send carriers away while Kafka takes records: to come before those
+        // that wait there is the lesser evil.
+        let sent = timeout(self.spool_after, self.to_kafka(&webhook)).await;
+        webhook.ticket.placed(sent.map_err(late).flatten()?);
+        Ok(())
     }
 
     /// Whether nothing waits on the disk, or no more after a moment.
@@ -196,33 +206,30 @@ impl Delivery {
         }
     }
 
-    async fn to_disk(&self, spool: &Spool, webhook: Webhook) -> Result<(), Refused> {
-        let Webhook {
-            mut headers,
-            body,
-            placement,
-            ticket,
-        } = webhook;
-        headers.spooled = true;
-        let pairs = headers
+    /// With a refusal the webhook comes back.
+    async fn to_disk(&self, spool: &Spool, mut webhook: Webhook) -> Result<(), (Refused, Webhook)> {
+        webhook.headers.spooled = true;
+        let pairs = webhook
+            .headers
             .to_pairs()
             .into_iter()
             .map(|(name, value)| (name.into_owned(), value.into_owned().into_bytes()))
             .collect();
         let kept = spool.append(Entry {
-            overflow: ticket.lane() == Lane::Overflow,
-            placement,
+            overflow: webhook.ticket.lane() == Lane::Overflow,
+            placement: webhook.placement,
             headers: pairs,
-            body,
+            body: webhook.body.clone(),
         });
         // From here on it may be on disk, whether or not somebody waits to hear so.
-        let spooled = ticket.spooled();
+        let spooled = webhook.ticket.spooled();
         match kept.await {
             Ok(_) => Ok(()),
             Err(error) => {
-                spooled.gave_up();
                 self.disk_refused.store(true, Ordering::Relaxed);
-                Err(Refused::Failed(error.to_string()))
+                webhook.ticket = spooled.gave_up();
+                webhook.headers.spooled = false;
+                Err((Refused::Failed(error.to_string()), webhook))
             }
         }
     }

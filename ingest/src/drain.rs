@@ -84,7 +84,8 @@ impl Drain {
             }
             let (through, ended) = self.until_empty(&mut bytes_max).await?;
             drained += through;
-            if through > 0 {
+            // What got through and can't be settled is sent again: no reason for haste.
+            if ended.is_ok() {
                 backoff.reset();
             }
             if self.spool.is_empty() {

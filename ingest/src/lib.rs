@@ -12,6 +12,7 @@ pub mod service;
 
 pub mod tenants;
 
+mod bodies;
 pub mod body;
 mod judge;
 pub mod providers;
@@ -48,6 +49,7 @@ use anyhow::Context as _;
 use runtime::{blobs::Blobs, service::Context};
 
 use crate::{
+    bodies::Bodies,
     body::{InFlight, Limits},
     delivery::{Delivery, Door},
     drain::Drain,
@@ -260,5 +262,11 @@ fn beside(
         clock: Arc::clone(&service.clock),
     };
     tasks.spawn("housekeeping", housekeeping.run(shutdown.clone()));
+    let bodies = Bodies {
+        delivery: Arc::clone(&service.delivery),
+        raw_hours: settings.retention.raw_hours,
+        clock: Arc::clone(&service.clock),
+    };
+    tasks.spawn("bodies", bodies.run(shutdown.clone()));
     Ok(())
 }

@@ -151,8 +151,9 @@ pub struct Spooled(Option<Arc<Usage>>);
 
 impl Spooled {
     /// The disk did not take it.
-    pub fn gave_up(self) {
-        drop(Ticket(self.0));
+    #[must_use]
+    pub fn gave_up(self) -> Ticket {
+        Ticket(self.0)
     }
 }
 
@@ -239,7 +240,7 @@ mod tests {
     fn a_webhook_that_was_not_stored_holds_nobody_there() {
         let (usage, rate) = spent();
         drop(usage.lane(&rate));
-        usage.lane(&rate).spooled().gave_up();
+        drop(usage.lane(&rate).spooled().gave_up());
         assert!(usage.overflows());
         assert!(usage.settle(|_| None));
     }

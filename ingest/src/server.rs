@@ -15,6 +15,10 @@ const CONNECTIONS_WAITING_MAX: u32 = 1024;
 /// Head of a request, TLS included: a sender that dawdles holds nothing but a connection.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long a sender that is turned away may go on sending: a connection that is cut while it does can
+/// cost it the answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// Opens the webhook listener.
 ///
 /// # Errors
@@ -56,6 +60,7 @@ pub fn server(
         .disable_signals()
         .shutdown_timeout(finish.as_secs().max(1))
         .client_request_timeout(HEAD_WITHIN)
+        .client_disconnect_timeout(ANSWER_WITHIN)
         .max_connections(http.connections_max)
         .keep_alive(Duration::from_secs(http.keep_alive_seconds));
     let server = match certificate {

@@ -23,6 +23,7 @@ pub struct Settings {
     pub tenants: TenantsFile,
     pub spool: Spool,
     pub blobs: BlobsSettings,
+    pub retention: Retention,
     pub privacy: PrivacySettings,
 }
 
@@ -60,6 +61,20 @@ pub struct Spool {
     pub drain_per_second: u32,
 }
 
+/// How long what was received lives.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Retention {
+    pub raw_hours: u32,
+}
+
+/// Where webhooks go that Kafka will never take: a folder beside the spool's.
+#[must_use]
+pub fn refused(spool_dir: &Path) -> PathBuf {
+    let mut name = spool_dir.file_name().unwrap_or_default().to_owned();
+    name.push("-refused");
+    spool_dir.with_file_name(name)
+}
+
 impl Spool {
     /// Whether there is one.
     #[must_use]
@@ -67,12 +82,10 @@ impl Spool {
         !self.dir.as_os_str().is_empty()
     }
 
-    /// Where webhooks go that Kafka will never take: a folder beside the spool's.
+    /// See [`refused`].
     #[must_use]
     pub fn refused(&self) -> PathBuf {
-        let mut name = self.dir.file_name().unwrap_or_default().to_owned();
-        name.push("-refused");
-        self.dir.with_file_name(name)
+        refused(&self.dir)
     }
 
     /// How long Kafka may take before a webhook goes to the disk.

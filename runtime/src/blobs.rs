@@ -6,6 +6,7 @@
 use std::{fmt, fs, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use object_store::{
     ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder,
     azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, local::LocalFileSystem,
@@ -28,14 +29,19 @@ pub enum Kind {
     Proof,
 }
 
+impl Kind {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Body => "bodies",
+            Self::Proof => "proofs",
+        }
+    }
+}
+
 /// The path of a content: `bodies/<tenant>/<sha256>`, `proofs/<tenant>/<sha256>`.
 #[must_use]
 pub fn path(kind: Kind, tenant: &str, sha256: &str) -> String {
-    let folder = match kind {
-        Kind::Body => "bodies",
-        Kind::Proof => "proofs",
-    };
-    Path::from_iter([folder, tenant, sha256]).to_string()
+    Path::from_iter([kind.folder(), tenant, sha256]).to_string()
 }
 
 /// Where a path lies for whoever reads the event: the address as set, and the path.
@@ -156,6 +162,36 @@ impl Blobs {
         let path = Path::parse(path).map_err(|_| BlobError::Path)?;
         let found = self.store.get(&path).await.map_err(BlobError::of)?;
         found.bytes().await.map_err(BlobError::of)
+    }
+
+    /// Deletes the blobs of a kind that nobody has written since `before`, in microseconds since 1970, and
+    /// gives how many these were. One that is written again meanwhile may go with them: `before` must lie
+    /// where nobody needs them any more.
+    ///
+    /// # Errors
+    /// As [`Blobs::put`]; what was deleted by then stays so.
+    pub async fn forget(&self, kind: Kind, before: i64) -> Result<u64, BlobError> {
+        let folder = Path::from(kind.folder());
+        let mut found = self.store.list(Some(&folder));
+        let mut deleted = 0;
+        while let Some(blob) = found.next().await {
+            let blob = blob.map_err(BlobError::of)?;
+            if blob.last_modified.timestamp_micros() >= before {
+                continue;
+            }
+            match self
+                .store
+                .delete(&blob.location)
+                .await
+                .map_err(BlobError::of)
+            {
+                Ok(()) => deleted += 1,
+                // another instance was faster
+                Err(BlobError::Missing) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(deleted)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::panic;
 
 use anyhow::Context;
-use tracing::error;
+use tracing::{error, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,8 +17,9 @@ use crate::tasks::panic_text;
 ///
 /// Fails only on a log level that the settings' check would have refused.
 pub fn start(settings: &TelemetrySettings) -> anyhow::Result<()> {
-    // the server's own start lines say nothing that ours do not; a given level for it wins
-    let levels = format!("actix_server=warn,{}", settings.log_level);
+    // The server's own start lines say nothing that ours do not, and a line for each request that is no
+    // HTTP is a stranger's to write. A given level for them wins.
+    let levels = format!("actix_server=warn,actix_http=off,{}", settings.log_level);
     let levels: Targets = levels.parse().context("telemetry.log_level")?;
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match settings.log_format {
@@ -35,6 +36,9 @@ pub fn start(settings: &TelemetrySettings) -> anyhow::Result<()> {
         .is_ok()
     {
         log_panics();
+        if !settings.otlp_endpoint.is_empty() {
+            warn!("telemetry.otlp_endpoint is set, but this build sends no traces");
+        }
     }
     Ok(())
 }

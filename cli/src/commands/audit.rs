@@ -236,6 +236,13 @@ fn print(audit: &Audit) {
              ingest runs over it `waybill spool drain` does",
             spool.dir, spool.webhooks
         ));
+        if spool.refused > 0 {
+            output::line(format_args!(
+                "beside it stand {} webhooks that Kafka will never take: send them by hand once what its \
+                 log says is mended, then remove them",
+                spool.refused
+            ));
+        }
         if spool.damaged_files > 0 {
             output::line(format_args!(
                 "{} of its files are damaged: `waybill spool verify` says what is lost",

@@ -306,6 +306,20 @@ async fn a_full_disk_is_a_refusal_and_what_it_holds_stays() {
 }
 
 #[tokio::test]
+async fn a_full_disk_sends_nobody_away_while_kafka_takes_records() {
+    let site = site(100_000);
+    site.log.up.store(false, Ordering::Relaxed);
+    let mut kept = 0;
+    while site.deliver(1).await.is_ok() {
+        kept += 1;
+    }
+    site.log.up.store(true, Ordering::Relaxed);
+    site.deliver(2).await.unwrap();
+    assert_eq!(site.taken(), [(receipt(2), false, Lane::Normal)]);
+    assert_eq!(site.spool.stats().records, kept);
+}
+
+#[tokio::test]
 async fn the_overflow_lane_is_kept_through_the_disk() {
     let site = site(ROOM);
     let (usage, rate) = (Arc::new(Usage::default()), Rate::new(Some(1), Some(1)));

@@ -82,3 +82,30 @@ fn a_uri_is_the_address_and_the_path() {
     assert_eq!(path, "proofs/a%2Fb/0d");
     assert_eq!(uri("s3://bucket/x/", "p/q"), "s3://bucket/x/p/q");
 }
+
+#[tokio::test]
+async fn what_nobody_has_written_for_long_is_forgotten_and_nothing_else() {
+    let (folder, blobs) = folder();
+    let old = std::time::UNIX_EPOCH;
+    for (kind, name, is_old) in [
+        (Kind::Body, "0a", true),
+        (Kind::Body, "0b", false),
+        (Kind::Proof, "0c", true),
+    ] {
+        let path = path(kind, "acme", name);
+        blobs.put(&path, b"x".to_vec()).await.unwrap();
+        if is_old {
+            let file = folder.path().join("a/b").join(&path);
+            fs::File::open(file).unwrap().set_modified(old).unwrap();
+        }
+    }
+    // in 2001
+    let before = 1_000_000_000_000_000;
+    assert_eq!(blobs.forget(Kind::Body, before).await.unwrap(), 1);
+    assert_eq!(blobs.forget(Kind::Body, before).await.unwrap(), 0);
+    let missing = blobs.get("bodies/acme/0a").await.unwrap_err();
+    assert!(matches!(missing, BlobError::Missing));
+    for path in ["bodies/acme/0b", "proofs/acme/0c"] {
+        blobs.get(path).await.unwrap();
+    }
+}
