@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 
-use crate::{outcome::Outcome, reply, service::Service};
+use crate::{outcome::Outcome, reply, server::idle::UnderWay, service::Service};
 
 const HOOKS: &str = "/hooks/";
 
@@ -22,6 +22,7 @@ async fn answer(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
+    let _under_way = UnderWay::begin(&request);
     let Some(token) = token(&request) else {
         return reply::unread(service.turn_away(Outcome::UnknownPath), payload);
     };

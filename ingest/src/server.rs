@@ -1,5 +1,7 @@
 //! The HTTP server and its listener.
 
+pub(crate) mod idle;
+
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -48,7 +50,10 @@ pub fn server(
     certificate: Option<&Arc<Certificate>>,
     finish: Duration,
 ) -> anyhow::Result<Server> {
+    let keep_alive = Duration::from_secs(http.keep_alive_seconds);
+    // called once in each worker
     let app = move || {
+        drop(actix_web::rt::spawn(idle::watch(keep_alive + HEAD_WITHIN)));
         let service = Arc::clone(&service);
         App::new().configure(|config| routes::configure(config, service))
     };
@@ -62,7 +67,8 @@ pub fn server(
         .client_request_timeout(HEAD_WITHIN)
         .client_disconnect_timeout(ANSWER_WITHIN)
         .max_connections(http.connections_max)
-        .keep_alive(Duration::from_secs(http.keep_alive_seconds));
+        .on_connect(idle::opened)
+        .keep_alive(keep_alive);
     let server = match certificate {
         Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?)?,
         None => server.listen(listener)?,

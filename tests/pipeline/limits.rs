@@ -92,6 +92,33 @@ async fn ten_thousand_idle_connections_hold_nobody_up() {
     door.is_well().await;
 }
 
+/// The server itself times the head of the first request only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_request_that_never_ends_is_given_up_too() {
+    let mut door = Door::open(&[("HTTP__KEEP_ALIVE_SECONDS", "1")]).await;
+    let mut slow = JoinSet::new();
+    for _ in 0..MANY {
+        let mut stream = door.connect().await;
+        look(&mut stream).await;
+        slow.spawn(trickle(
+            stream,
+            b"POST /hooks/x HTTP/1.1\r\nx-slow: ".to_vec(),
+            b"a",
+        ));
+    }
+    while !slow.is_empty() {
+        assert_eq!(door.post().await, 200);
+        while let Some(answer) = slow.try_join_next() {
+            let answer = answer.expect("no panic");
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+                "{answer}"
+            );
+        }
+    }
+    door.is_well().await;
+}
+
 /// The harness starts services with none of it in their environment.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_asks_its_allocator_to_give_back_soon_and_stays_the_same_process() {
