@@ -74,6 +74,7 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 /// A server that is stopped looks once a second whether its connections have ended.
 const SERVER_LOOKS_WITHIN: Duration = Duration::from_secs(2);
+const INHERITED_WITHIN: Duration = Duration::from_secs(2);
 /// A confirmation that comes just in time still finds somebody waiting.
 const CONFIRMATION_SLACK: Duration = Duration::from_millis(250);
 
@@ -100,13 +101,18 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     )?;
     let delivery = Arc::new(delivery(&settings, (&log, spool.clone()), &metrics)?);
     let service = Arc::new(service(&settings, &context, delivery, metrics)?);
-    beside(&settings, &context, &service, &log)?;
+    let progress = Arc::new(overflow::Progress::new(
+        &settings.common.kafka,
+        &settings.common.topics.prefix,
+    )?);
+    beside(&settings, &context, (&service, &progress), &log)?;
     // Before the first webhook is answered: whoever calls meanwhile waits in the listener's queue.
     let reports = (context.health.part("tenants"), Arc::clone(&service.metrics));
     let path = settings.tenants.path.clone();
     let watch = tenants::Watch::new(path, Arc::clone(&service.tenants), reports);
     let follow = watch.look().await?.follow(context.shutdown.clone());
     context.tasks.spawn("tenants", follow);
+    inherited(progress, &service, &context).await;
 
     let within = settings.common.service.shutdown_within();
     let finish =
@@ -224,22 +230,34 @@ fn service(
     })
 }
 
+/// Webhooks wait in the listener's queue until it is known whose overflow an earlier process left, but
+/// not long: with Kafka away, or much to read, that is found out while they are taken in.
+async fn inherited(progress: Arc<overflow::Progress>, service: &Service, context: &Context) {
+    let tenants = Arc::clone(&service.tenants);
+    let (done, known) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = context.shutdown.clone();
+    context.tasks.spawn("inherited overflow", async move {
+        overflow::inherit(progress, tenants, shutdown.clone()).await?;
+        drop(done);
+        shutdown.requested().await;
+        Ok(())
+    });
+    drop(tokio::time::timeout(INHERITED_WITHIN, known).await);
+}
+
 /// Starts what runs beside the server.
 fn beside(
     settings: &Settings,
     context: &Context,
-    service: &Service,
+    (service, progress): (&Service, &Arc<overflow::Progress>),
     log: &KafkaLog,
 ) -> anyhow::Result<()> {
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let (tenants, metrics) = (&service.tenants, &service.metrics);
     tasks.spawn("kafka", log.clone().follow(shutdown.clone()));
-    let progress = overflow::Progress::new(&settings.common.kafka, &settings.common.topics.prefix)?;
-    let (all, counts) = (Arc::clone(tenants), Arc::clone(metrics));
-    tasks.spawn(
-        "overflow",
-        overflow::follow(progress, all, counts, shutdown.clone()),
-    );
+    let (progress, all) = (Arc::clone(progress), Arc::clone(tenants));
+    let follow = overflow::follow(progress, all, Arc::clone(metrics), shutdown.clone());
+    tasks.spawn("overflow", follow);
     let spool = service.delivery.spool.as_ref();
     if let Some(spool) = spool {
         let drain = Drain {

@@ -1,5 +1,7 @@
 //! Brings tenants back from the overflow lane, once the normalizer has read all of theirs there.
 
+mod inherit;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
@@ -38,7 +40,9 @@ impl Progress {
     pub fn new(kafka: &KafkaSettings, prefix: &str) -> anyhow::Result<Self> {
         // The name that the normalizer gives its second worker's group.
         let group = format!("{prefix}normalizer-overflow");
-        let consumer = runtime::kafka::config::assigned_consumer_config(kafka, &group)
+        let mut config = runtime::kafka::config::assigned_consumer_config(kafka, &group);
+        let consumer = config
+            .set("auto.offset.reset", "earliest")
             .create()
             .context("the client that asks for offsets can't be made")?;
         let topic = Topic::RawOverflow.name(prefix);
@@ -71,17 +75,48 @@ impl Progress {
     }
 }
 
+/// Puts the tenants that the process before this one left in the overflow lane back there; call it when
+/// the tenants are known. While Kafka does not answer this is tried again, so whoever waits for it does
+/// that for a time only.
+///
+/// # Errors
+/// Only when a thread can't be had.
+pub async fn inherit(
+    progress: Arc<Progress>,
+    tenants: Arc<Current>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    while inherit::is_needed(&tenants) && !shutdown.is_requested() {
+        let (progress, known) = (Arc::clone(&progress), Arc::clone(&tenants));
+        match tokio::task::spawn_blocking(move || inherit::inherit(&progress, &known)).await? {
+            Ok(0) => return Ok(()),
+            Ok(records) => {
+                tracing::info!(
+                    records,
+                    "the overflow topic was not read to its end before the start"
+                );
+                return Ok(());
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::debug!(error, "not known yet who is in the overflow topic");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Looks every second, while any tenant overflows, until shutdown.
 ///
 /// # Errors
 /// Only when a thread can't be had.
 pub async fn follow(
-    progress: Progress,
+    progress: Arc<Progress>,
     tenants: Arc<Current>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let progress = Arc::new(progress);
     loop {
         tokio::select! {
             () = shutdown.requested() => return Ok(()),

@@ -180,6 +180,11 @@ impl fmt::Debug for Rate {
 }
 
 impl Rate {
+    /// Whether there is one.
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// So many a second, and `burst` at once (without one: a second's worth). No rate: no limit.
     #[must_use]
     pub fn new(per_second: Option<u32>, burst: Option<u32>) -> Self {

@@ -30,6 +30,19 @@ async fn a_tenant_above_its_rate_overflows_until_its_overflow_was_read_and_loses
     .await;
     // Nobody reads: the tenant stays, however slow it gets.
     assert!(overflowing(&pipeline).await > 0.0);
+    // Nor does a restart bring it back: what comes next would overtake what lies there.
+    pipeline.kill(Service::Ingest);
+    pipeline.launch(Service::Ingest);
+    pipeline.ready(Service::Ingest).await;
+    pipeline.post(&webhook(99)).await;
+    wait::until("the tenant still overflows", || async {
+        match overflowing(&pipeline).await {
+            0.0 => Err("nobody overflows".to_owned()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    let there = there + 1;
 
     pipeline.launch(Service::Normalizer);
     wait::until("the tenant is back", || async {
@@ -40,9 +53,9 @@ async fn a_tenant_above_its_rate_overflows_until_its_overflow_was_read_and_loses
     })
     .await;
     pipeline.post(&webhook(100)).await;
-    everything_is_accounted_for(&pipeline, 41).await;
+    everything_is_accounted_for(&pipeline, 42).await;
     assert_eq!(pipeline.store.count(overflowed).await, Ok(there));
-    pipeline.wait_count("SELECT count() FROM events", 41).await;
+    pipeline.wait_count("SELECT count() FROM events", 42).await;
 }
 
 async fn overflowing(pipeline: &Pipeline) -> f64 {
