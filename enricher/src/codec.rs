@@ -39,6 +39,24 @@ fn write<T: Serialize>(kind: u8, value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
+/// How long a part of a record is.
+pub fn size<T: Serialize>(value: &T) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    let written = rmp_serde::encode::write_named(&mut count, value);
+    // What can't be written has no room anywhere.
+    written.map_or(usize::MAX >> 16, |()| count.0)
+}
+
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     Ok(rmp_serde::from_slice(bytes)?)
 }
@@ -55,7 +73,7 @@ impl Record {
         match bytes {
             [VERSION, ORDER, rest @ ..] => {
                 let mut state: Box<OrderState> = read(rest)?;
-                state.weighs(bytes.len());
+                state.was_read(bytes.len());
                 Ok(Self::Order(state))
             }
             [VERSION, ACCOUNT, rest @ ..] => Ok(Self::Account(read(rest)?)),

@@ -2,8 +2,9 @@
 
 mod chain;
 pub mod recognise;
+mod weight;
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use schemas::{DeliveryEvent, EndpointId, Micros, OrderedEvent, Provider};
 use serde::{Deserialize, Serialize};
@@ -23,11 +24,7 @@ use crate::{
     },
     status::{Fold, Outcome},
 };
-
-/// An order's state is one Kafka record, which may hold a megabyte.
-const STATE_BYTES_MAX: usize = 800_000;
-/// What an event takes in the state beyond its Avro bytes, at most: names of its fields.
-const NAMES_BYTES: usize = 1_024;
+use weight::Weight;
 
 /// The state of one order. The short names keep the changelog small.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -58,7 +55,7 @@ pub struct OrderState {
     #[serde(skip)]
     folded: Option<Folded>,
     #[serde(skip)]
-    bytes: usize,
+    weight: Cell<Weight>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -130,20 +127,6 @@ impl OrderState {
 
     pub(crate) fn count_snapshot(&mut self) {
         self.snapshots += 1;
-    }
-
-    /// The state as written takes this much.
-    pub fn weighs(&mut self, bytes: usize) {
-        self.bytes = bytes;
-    }
-
-    /// Whether an event of `bytes` no longer fits.
-    pub fn is_full(&self, bytes: usize) -> bool {
-        self.bytes + bytes + NAMES_BYTES > STATE_BYTES_MAX
-    }
-
-    pub(crate) fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes + NAMES_BYTES;
     }
 
     /// What stays of an order that is forgotten. Its numbers stay too: an older version that knows no
@@ -226,6 +209,7 @@ impl OrderState {
 
     /// Gives an event its place in the history.
     pub(crate) fn release(&mut self, waiting: Waiting, time_ms: i64, to: &mut Effects) {
+        self.stirs();
         let Waiting {
             event,
             content,

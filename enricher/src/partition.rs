@@ -145,12 +145,14 @@ impl Partition {
                     });
                 }
             }
-            Sighting::New if state.is_some_and(|state| state.is_full(appended.bytes)) => {
+            Sighting::New | Sighting::Revision
+                if state.is_some_and(|state| !state.has_room(&event, appended.bytes)) =>
+            {
                 let detail = "order_id: the order has more events than one state holds";
                 to.refuse(&event, Reason::TooLarge, detail.into());
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
-                state.grow(appended.bytes);
+                state.grow(&event, appended.bytes);
                 state.note_run(run);
                 let deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
                 let waiting = Waiting::new(event, content, deadline_ms, ends);
@@ -161,6 +163,7 @@ impl Partition {
             }),
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
+                    state.grow(&event, appended.bytes);
                     state.revise(event, (content, ends), (time_ms, to));
                     rules.holds.settle(state, time_ms, to);
                 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemas::{DeliveryEvent, mapping::Mapping};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{content::Content, fact::ends_an_order, place::Place, shelf::Waits};
+use crate::{codec::size, content::Content, fact::ends_an_order, place::Place, shelf::Waits};
 
 /// One waiting event.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,6 +60,15 @@ impl Serialize for Waiting {
         }
         .serialize(to)
     }
+}
+
+/// What an event takes in the changelog while it waits, at most.
+pub fn takes(event: &DeliveryEvent) -> usize {
+    size(&Keeping {
+        deadline_ms: i64::MAX,
+        event,
+        ends: true,
+    })
 }
 
 impl Waiting {
