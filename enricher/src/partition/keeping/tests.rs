@@ -145,6 +145,8 @@ fn a_forgotten_order_takes_no_part_in_a_chain() {
         claim,
         version: 1,
         ancestors: vec![order_id("Z")],
+        again: false,
+        evidence: None,
     };
     let appended = crate::partition::Appended {
         at_ms: START_MS,
