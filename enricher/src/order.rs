@@ -244,9 +244,10 @@ impl OrderState {
         (time_ms, to): (i64, &mut Effects),
     ) {
         if let Some(waiting) = self.window.take(event.event_id) {
-            let deadline_ms = waiting.deadline_ms;
-            self.window
-                .insert(Waiting::new(event, content, deadline_ms, ends));
+            self.window.insert(Waiting {
+                repeats: waiting.repeats,
+                ..Waiting::new(event, content, waiting.deadline_ms, ends)
+            });
             to.outcomes.push(outcome::Outcome::Repeated);
             return;
         }

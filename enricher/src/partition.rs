@@ -14,7 +14,10 @@ use crate::{
     effects::Effects,
     fact::ends_an_order,
     lineage::Message,
-    order::{OrderState, recognise::Recognised},
+    order::{
+        OrderState,
+        recognise::{Follows, Recognised},
+    },
     outcome::Outcome,
     reorder::{Holds, duplicates::Sighting, order_window::Waiting, release_due},
     shelf::Position,
@@ -42,7 +45,6 @@ const SWEEP_MAX: usize = 64;
 const RELEASE_MAX: usize = 1_024;
 
 const EXPIRED: &str = "order_id: the order was kept as long as orders are, and forgotten";
-const DUPLICATE: &str = "event_id: another receipt brought the same event";
 
 /// When a record was appended, and how long it is.
 #[derive(Clone, Copy, Debug)]
@@ -133,15 +135,15 @@ impl Partition {
         let Recognised {
             sighting,
             content,
-            run,
+            follows,
         } = known.unwrap_or_else(|| Recognised::new(Sighting::New, Content::of(&event)));
         match sighting {
             Sighting::Repeated => to.outcomes.push(Outcome::Repeated),
             Sighting::Duplicate => {
-                to.refuse(&event, Reason::Duplicate, DUPLICATE.into());
-                if run.is_some() {
+                to.refuse_duplicate(&event);
+                if let Follows::Run(equal, verdict) = follows {
                     self.change(key, appended.at_ms, to, |state, _, _, _| {
-                        state.note_run(run)
+                        state.note_run(equal, verdict);
                     });
                 }
             }
@@ -153,9 +155,21 @@ impl Partition {
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                 state.grow(&event, appended.bytes);
-                state.note_run(run);
-                let deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
-                let waiting = Waiting::new(event, content, deadline_ms, ends);
+                let mut deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
+                let mut repeats = None;
+                match follows {
+                    Follows::Nothing => {}
+                    Follows::Run(equal, verdict) => state.note_run(equal, verdict),
+                    Follows::Displaces => state.displace(event.event_id),
+                    Follows::Open(equal) => {
+                        deadline_ms = rules.holds.open_until_ms(&event, appended.at_ms);
+                        repeats = Some(equal);
+                    }
+                }
+                let waiting = Waiting {
+                    repeats,
+                    ..Waiting::new(event, content, deadline_ms, ends)
+                };
                 rules.holds.admit(state, waiting, time_ms, to);
                 if let Some(cause) = crowd {
                     rules.holds.release_all(state, cause, time_ms, to);

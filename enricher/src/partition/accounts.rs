@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use schemas::{DeliveryEvent, Micros, OrderedEvent, Reason};
+use schemas::{DeliveryEvent, Micros, OrderedEvent};
 
-use super::{Appended, DUPLICATE, Partition};
+use super::{Appended, Partition};
 use crate::{
     account::{AccountState, bucket_keys},
     content::Content,
@@ -34,7 +34,7 @@ impl Partition {
         let mut revision = 0;
         match sighting {
             Sighting::Repeated => return to.outcomes.push(Outcome::Repeated),
-            Sighting::Duplicate => return to.refuse(&event, Reason::Duplicate, DUPLICATE.into()),
+            Sighting::Duplicate => return to.refuse_duplicate(&event),
             Sighting::New | Sighting::Revision => {}
         }
         let expires_ms = appended.at_ms.saturating_add(self.rules.retain_ms);
