@@ -9,6 +9,7 @@ use crate::{
     account::{AccountState, bucket_keys},
     content::Content,
     effects::Effects,
+    order::recognise::{Follows, Recognised},
     outcome::Outcome,
     reorder::duplicates::Sighting,
 };
@@ -17,7 +18,7 @@ impl Partition {
     pub(super) fn account_event(
         &mut self,
         key: &str,
-        event: DeliveryEvent,
+        mut event: DeliveryEvent,
         appended: Appended,
         to: &mut Effects,
     ) {
@@ -28,24 +29,37 @@ impl Partition {
         } else {
             today
         };
-        let content = Content::of(&event);
         let state = self.store.account(&bucket);
-        let sighting = state.map_or(Sighting::New, |state| state.sighting(&event, content));
-        let mut revision = 0;
-        match sighting {
-            Sighting::Repeated => return to.outcomes.push(Outcome::Repeated),
-            Sighting::Duplicate => return to.refuse_duplicate(&event),
-            Sighting::New | Sighting::Revision => {}
+        let Recognised {
+            sighting,
+            content,
+            follows,
+        } = match state {
+            Some(state) => state.recognise(&mut event),
+            None => Recognised::new(Sighting::New, Content::of(&event)),
+        };
+        match (sighting, follows) {
+            (Sighting::Repeated, _) => return to.outcomes.push(Outcome::Repeated),
+            (Sighting::Duplicate, Follows::Run(..)) => to.refuse_duplicate(&event),
+            (Sighting::Duplicate, _) => return to.refuse_duplicate(&event),
+            (Sighting::New | Sighting::Revision, _) => {}
         }
         let expires_ms = appended.at_ms.saturating_add(self.rules.retain_ms);
+        let mut revision = 0;
         self.store.change_account(&bucket, expires_ms, |state| {
             state.touched_ms = state.touched_ms.max(appended.at_ms);
-            if sighting == Sighting::Revision {
-                revision = state.revise(&event, content);
-            } else {
-                to.ids_dropped += u64::from(state.remember(&event, content));
+            if let Follows::Run(equal, verdict) = follows {
+                state.note_run(equal, verdict);
+            }
+            match sighting {
+                Sighting::New => to.ids_dropped += u64::from(state.remember(&event, content)),
+                Sighting::Revision => revision = state.revise(&event, content),
+                Sighting::Repeated | Sighting::Duplicate => {}
             }
         });
+        if sighting == Sighting::Duplicate {
+            return;
+        }
         to.key = Some(Arc::from(key));
         to.order(OrderedEvent {
             sequence: 0,

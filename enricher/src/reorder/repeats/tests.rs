@@ -116,6 +116,30 @@ fn other_words_of_ordatic_do_not_concern_each_other() {
 }
 
 #[test]
+fn what_ordatic_says_of_no_order_is_told_apart_in_the_same_way() {
+    let wallet = |seconds| DeliveryEvent {
+        order_id: None,
+        ..ordatic("unheard-of", seconds)
+    };
+    let mut bench = Bench::default();
+    for minutes in [0, 9, 18, 40, 45] {
+        bench.append(wallet(minutes * MINUTE), minutes * MINUTE);
+        bench.commit();
+    }
+    let second = wallet(40 * MINUTE);
+    let expected = [second.event_id, second.event_id.repeated(second.receipt_id)];
+    assert_eq!((ids(&bench), duplicates(&bench)), (expected.to_vec(), 3));
+    let (_, ordered) = &bench.effects.ordered[1];
+    assert_eq!(ordered.event.occurred_at, second.received_at);
+    assert_eq!((ordered.sequence, ordered.revision), (0, 0));
+    // A replay finds each as it was.
+    for minutes in [0, 9, 18, 40, 45] {
+        bench.append(wallet(minutes * MINUTE), 60 * MINUTE);
+    }
+    assert_eq!((ids(&bench).len(), duplicates(&bench)), (2, 6));
+}
+
+#[test]
 fn an_event_in_its_own_id_reads_back_as_the_same_receipt_and_can_be_revised() {
     let mut bench = append_all(&[0, 20 * MINUTE]);
     bench.commit();
