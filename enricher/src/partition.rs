@@ -19,7 +19,12 @@ use crate::{
         recognise::{Follows, Recognised},
     },
     outcome::Outcome,
-    reorder::{Holds, duplicates::Sighting, order_window::Waiting, release_due},
+    reorder::{
+        Holds,
+        duplicates::Sighting,
+        order_window::{Waiting, Window},
+        release_due,
+    },
     shelf::Position,
     snapshot,
     store::{Change, Flags, Store},
@@ -123,6 +128,7 @@ impl Partition {
         to: &mut Effects,
     ) {
         let mut event = event;
+        self.look_after(key, to);
         let holds = &self.rules.holds;
         let waiting = self.store.waiting();
         let crowd = holds.crowd(waiting.of_tenant(key), waiting.in_all());
@@ -218,6 +224,7 @@ impl Partition {
             return;
         };
         let text = key.to_string();
+        self.look_after(&text, to);
         // Whoever is forgotten takes no part in a chain any more.
         if self.store.order(&text).is_some_and(OrderState::is_gone) {
             return;
@@ -245,19 +252,29 @@ impl Partition {
                 break;
             }
             let key = key.clone();
-            self.store
-                .change_order(&key, deadline_ms, |key, state, flags| {
-                    to.key = Some(key.clone());
-                    let released = to.ordered.len();
-                    release_due(state, time_ms, to);
-                    flags.changed(to.ordered.len() > released);
-                });
+            self.release_due(&key, time_ms, to);
         }
         for _ in 0..SWEEP_MAX {
             if !self.sweep(time_ms) {
                 return;
             }
         }
+    }
+
+    /// Ends the holds of one order.
+    fn release_due(&mut self, key: &str, time_ms: i64, to: &mut Effects) {
+        let window = self.store.order(key).map(OrderState::window);
+        let deadline_ms = window.and_then(Window::deadline_ms);
+        let Some(deadline_ms) = deadline_ms.filter(|at| *at <= time_ms) else {
+            return;
+        };
+        let change = |key: &Arc<str>, state: &mut OrderState, flags: &mut Flags| {
+            to.key = Some(key.clone());
+            let released = to.ordered.len();
+            release_due(state, time_ms, to);
+            flags.changed(to.ordered.len() > released);
+        };
+        self.store.change_order(key, deadline_ms, change);
     }
 
     /// When time is next wanted to pass.
@@ -279,7 +296,10 @@ impl Partition {
             if !change.state {
                 return Ok(());
             }
-            let (snapshot, messages) = settled(key, change);
+            let (mut snapshot, messages) = settled(key, change);
+            if change.void && matches!(snapshot, Snapshot::Unchanged) {
+                snapshot = Snapshot::Forgotten;
+            }
             let bytes = change.record.as_ref().map(Record::encode).transpose()?;
             if let (Some(Record::Order(state)), Some(bytes)) = (&mut change.record, &bytes) {
                 state.weighs(bytes.len());
@@ -320,14 +340,8 @@ fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Message)
         Some(Record::Order(state)) => state,
         Some(Record::Account(_)) | None => return (Snapshot::Unchanged, Vec::new()),
     };
-    if state.is_gone() && change.snapshot {
-        let was_told = state.snapshots() > 0;
-        let snapshot = if was_told {
-            Snapshot::Forgotten
-        } else {
-            Snapshot::Unchanged
-        };
-        return (snapshot, Vec::new());
+    if state.is_gone() {
+        return (Snapshot::Unchanged, Vec::new());
     }
     let Ok(parsed) = key.parse::<OrderKey>() else {
         return (Snapshot::Unchanged, Vec::new());
