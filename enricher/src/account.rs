@@ -22,6 +22,8 @@ const OLD_BUCKETS: u8 = 16;
 /// Newest ids that one record remembers: about 260 000 of an account, 16 000 events a day.
 const IDS_MAX: usize = 64;
 
+const ID_BYTES: usize = 100;
+
 /// A part of an account's memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -72,6 +74,11 @@ impl AccountState {
 
     pub fn note_run(&mut self, equal: Equal, verdict: Verdict) {
         self.runs.note(equal, verdict);
+    }
+
+    /// About what it takes as it is written.
+    pub fn bytes(&self) -> usize {
+        self.seen.len() * ID_BYTES
     }
 
     pub fn knows(&self, event_id: EventId) -> bool {

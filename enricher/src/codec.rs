@@ -69,6 +69,14 @@ impl Record {
         }
     }
 
+    /// About as long as it is as bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Order(state) => state.bytes(),
+            Self::Account(state) => state.bytes(),
+        }
+    }
+
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         match bytes {
             [VERSION, ORDER, rest @ ..] => {

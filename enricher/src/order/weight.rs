@@ -54,6 +54,11 @@ impl OrderState {
         }
     }
 
+    /// At most what its events take as they are written.
+    pub fn bytes(&self) -> usize {
+        self.weight.get().at_most
+    }
+
     /// It was read, and takes this much.
     pub(crate) fn was_read(&mut self, bytes: usize) {
         self.weight.get_mut().at_most = usize::MAX;
