@@ -93,6 +93,10 @@ pub fn recognise(
     };
     match runs.judge(rule, equal) {
         Verdict::Duplicate => duplicate,
+        // That one waits too: another may come that was received before both.
+        Verdict::Prolongs(_) if rule == Rule::Rebroadcast && earlier.waits => {
+            another(event, Follows::Open(equal.event_id))
+        }
         verdict @ Verdict::Prolongs(_) => duplicate.with(Follows::Run(equal, verdict)),
         verdict @ Verdict::Another => another(event, Follows::Run(equal, verdict)),
         Verdict::Open(_) => another(event, Follows::Open(equal.event_id)),
