@@ -98,6 +98,7 @@ impl OrderState {
     }
 
     pub(crate) fn window_mut(&mut self) -> &mut Window {
+        self.stirs();
         &mut self.window
     }
 
@@ -209,7 +210,6 @@ impl OrderState {
 
     /// Gives an event its place in the history.
     pub(crate) fn release(&mut self, waiting: Waiting, time_ms: i64, to: &mut Effects) {
-        self.stirs();
         let Waiting {
             event,
             content,

@@ -154,7 +154,7 @@ impl Partition {
                 }
             }
             Sighting::New | Sighting::Revision
-                if state.is_some_and(|state| !state.has_room(&event, appended.bytes)) =>
+                if !has_room(state, sighting, &event, appended.bytes) =>
             {
                 let detail = "order_id: the order has more events than one state holds";
                 to.refuse(&event, Reason::TooLarge, detail.into());
@@ -325,6 +325,17 @@ impl Partition {
         self.store.discarded();
         self.time_ms = self.committed_time_ms;
     }
+}
+
+fn has_room(
+    state: Option<&OrderState>,
+    sighting: Sighting,
+    event: &DeliveryEvent,
+    bytes: usize,
+) -> bool {
+    let has_room =
+        |state: &OrderState| state.has_room(event, bytes, sighting == Sighting::Revision);
+    state.map_or_else(|| has_room(&OrderState::default()), has_room)
 }
 
 impl Flags {

@@ -76,9 +76,9 @@ impl OrderState {
         self.weight.get_mut().at_most += at_most(event, bytes);
     }
 
-    /// Whether an event that is `bytes` long in Avro fits, in the place of the one with its id if
-    /// there is one.
-    pub fn has_room(&self, event: &DeliveryEvent, bytes: usize) -> bool {
+    /// Whether an event that is `bytes` long in Avro fits; a revision comes in the place of the one
+    /// with its id.
+    pub fn has_room(&self, event: &DeliveryEvent, bytes: usize, is_revision: bool) -> bool {
         let bound = self.weight.get();
         if bound.at_most.saturating_add(at_most(event, bytes)) <= STATE_BYTES_MAX {
             return true;
@@ -89,7 +89,7 @@ impl OrderState {
                 is_exact: true,
             });
         }
-        let replaced = self.events_take(|event_id| event_id == event.event_id);
+        let replaced = self.events_take(|event_id| is_revision && event_id == event.event_id);
         let others = self.weight.get().at_most.saturating_sub(replaced);
         others + RUN_BYTES + order_window::takes(event) <= STATE_BYTES_MAX
     }

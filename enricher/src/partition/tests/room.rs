@@ -86,6 +86,12 @@ fn an_order_with_more_events_than_a_record_holds_takes_no_more() {
 }
 
 #[test]
+fn an_event_that_no_state_holds_is_too_large_also_as_the_first() {
+    let events = notes(1, |event| event.cancel_reason = Some("x".repeat(800_000)));
+    assert_eq!(run(&events, 1), (vec![TOO_LARGE], 0));
+}
+
+#[test]
 fn a_replay_makes_no_state_larger_than_a_record() {
     let mut events = notes(3, |event| event.cancel_reason = Some("x".repeat(200_000)));
     for length in [300_000, 200_000] {
