@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 
-use schemas::{DeliveryEvent, EventId, ReceiptId};
+use schemas::{DeliveryEvent, EventId, Micros, ReceiptId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::bytes16,
     content::Content,
-    reorder::duplicates::{Seen, Sighting, sighting},
+    order::recognise::{Earlier, Recognised, recognise},
+    reorder::{
+        duplicates::Seen,
+        repeats::{Equal, Runs, Verdict},
+    },
 };
 
 /// An account's ids are spread over this many records, so that one event rewrites few of them.
@@ -18,6 +22,8 @@ const OLD_BUCKETS: u8 = 16;
 /// Newest ids that one record remembers: about 260 000 of an account, 16 000 events a day.
 const IDS_MAX: usize = 64;
 
+const ID_BYTES: usize = 100;
+
 /// A part of an account's memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,6 +32,8 @@ pub struct AccountState {
     seen: VecDeque<SeenId>,
     #[serde(rename = "t")]
     pub touched_ms: i64,
+    #[serde(rename = "q", skip_serializing_if = "Runs::is_empty")]
+    runs: Runs,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -40,20 +48,37 @@ struct SeenId {
     content: Content,
     #[serde(rename = "rv", default)]
     revision: i32,
+    #[serde(rename = "g", default)]
+    received_at: Option<Micros>,
 }
 
 impl AccountState {
-    pub fn sighting(&self, event: &DeliveryEvent, content: Content) -> Sighting {
-        let known = self
-            .seen
-            .iter()
-            .find(|seen| seen.event_id == event.event_id);
-        let seen = known.map(|known| Seen {
-            receipt_id: known.receipt_id,
-            part: known.part,
-            content: known.content,
-        });
-        sighting(event, content, seen)
+    pub fn recognise(&self, event: &mut DeliveryEvent) -> Recognised {
+        let received_at = event.received_at;
+        let seen = |event_id| {
+            let mut seen = self.seen.iter();
+            let known = seen.find(|seen| seen.event_id == event_id)?;
+            Some(Earlier {
+                seen: Seen {
+                    receipt_id: known.receipt_id,
+                    part: known.part,
+                    content: known.content,
+                },
+                // Of what an older version remembered it is not known: all that equals it is it.
+                received_at: known.received_at.unwrap_or(received_at),
+                waits: false,
+            })
+        };
+        recognise(event, seen, &self.runs)
+    }
+
+    pub fn note_run(&mut self, equal: Equal, verdict: Verdict) {
+        self.runs.note(equal, verdict);
+    }
+
+    /// About what it takes as it is written.
+    pub fn bytes(&self) -> usize {
+        self.seen.len() * ID_BYTES
     }
 
     pub fn knows(&self, event_id: EventId) -> bool {
@@ -64,8 +89,8 @@ impl AccountState {
     /// more, it passes as new.
     pub fn remember(&mut self, event: &DeliveryEvent, content: Content) -> bool {
         let is_full = self.seen.len() >= IDS_MAX;
-        if is_full {
-            self.seen.pop_front();
+        if is_full && let Some(oldest) = self.seen.pop_front() {
+            self.runs.forget(oldest.event_id);
         }
         self.seen.push_back(SeenId {
             event_id: event.event_id,
@@ -73,6 +98,7 @@ impl AccountState {
             part: event.part,
             content,
             revision: 0,
+            received_at: Some(event.received_at),
         });
         is_full
     }
@@ -103,10 +129,15 @@ pub fn bucket_keys(key: &str, event_id: EventId) -> [String; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use schemas::Kind;
 
     use super::*;
-    use crate::sample::{event, id};
+    use crate::{
+        reorder::duplicates::Sighting,
+        sample::{event, id},
+    };
 
     #[test]
     fn a_full_part_of_an_accounts_memory_forgets_its_oldest_id_and_says_so() {
@@ -122,6 +153,33 @@ mod tests {
         assert_eq!(dropped.iter().filter(|dropped| **dropped).count(), 1);
         assert_eq!(dropped.last(), Some(&true));
         assert!(!state.knows(id("0")) && state.knows(id("1")));
+    }
+
+    #[test]
+    fn what_an_older_version_remembered_without_a_time_of_receipt_stays_known() {
+        #[derive(Serialize)]
+        struct Older {
+            e: Id,
+            rc: Id,
+            pt: i32,
+            c: Content,
+        }
+        #[derive(Serialize)]
+        struct Id(#[serde(with = "bytes16")] EventId);
+        let mut again = event("x", Kind::Unknown, 7_200);
+        again.provider = schemas::Provider::Ordatic;
+        again.order_id = None;
+        let older = Older {
+            e: Id(again.event_id),
+            rc: Id(id("an earlier receipt")),
+            pt: 1,
+            c: Content::of(&again),
+        };
+        let bytes = rmp_serde::to_vec_named(&BTreeMap::from([("i", [older])])).unwrap();
+        let state: AccountState = rmp_serde::from_slice(&bytes).unwrap();
+        assert!(state.knows(again.event_id));
+        let recognised = state.recognise(&mut again);
+        assert_eq!(recognised.sighting, Sighting::Duplicate);
     }
 
     #[test]

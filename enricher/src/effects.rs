@@ -58,6 +58,11 @@ impl Effects {
             .push((About::event(event), Why { reason, detail }));
     }
 
+    pub(crate) fn refuse_duplicate(&mut self, event: &DeliveryEvent) {
+        let detail = "event_id: another receipt brought the same event";
+        self.refuse(event, Reason::Duplicate, detail.into());
+    }
+
     /// Sets something aside beside the event, which goes its way.
     pub(crate) fn remark(&mut self, about: About, reason: Reason, detail: String) {
         self.outcomes.push(Outcome::Remarked(reason));

@@ -1,5 +1,7 @@
 //! What is kept of a released event: enough to fold the order again and to know the event again.
 
+mod kept_stop;
+
 use schemas::{
     Assurance, DeliveryEvent, Fulfilment, Kind, Micros, Money, OccurredAtSource, OrderId,
     ReceiptId, Status,
@@ -91,7 +93,10 @@ pub struct Extras {
     pub cancel_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "kept_stop::serialize"
+    )]
     pub stops: Vec<Stop>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,

@@ -7,10 +7,12 @@
 //! of one sender by a version. A path that meets itself is a cycle; it is cut before its smallest
 //! order id, by every member in the same way, so that no message chases another.
 
-use schemas::{EventId, Micros, OrderId};
+mod message;
+
+use schemas::OrderId;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::bytes16;
+pub use message::{Claim, Evidence, Link, Message, Successor};
 
 /// Longest path of ancestors.
 pub const ANCESTORS_MAX: usize = 64;
@@ -20,40 +22,13 @@ const CLAIMS_MAX: usize = 64;
 /// that is longer than the limit would otherwise never come to rest.
 const CUTS_MAX: u8 = 8;
 
-/// That one order continues another, as one event says it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Claim {
-    #[serde(rename = "t")]
-    pub at: Micros,
-    #[serde(rename = "e", with = "bytes16")]
-    pub event_id: EventId,
-    /// The other order.
-    #[serde(rename = "o")]
-    pub order_id: OrderId,
-}
-
-/// From an order to its successor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// The sender, as its successor would claim it.
-    #[serde(rename = "c")]
-    pub claim: Claim,
-    /// Rises with each change of the sender's path.
-    #[serde(rename = "v")]
-    pub version: u64,
-    /// The path to the successor, first order first, the sender last.
-    #[serde(rename = "p")]
-    pub ancestors: Vec<OrderId>,
-}
-
-/// What one order tells another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// To a successor.
-    Link(Link),
-    /// To a predecessor: the sender continues it. The claim is the one that the predecessor would
-    /// make, with the sender as the other order.
-    Successor(Claim),
+/// Why a link was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// One more predecessor or successor than an order may claim.
+    NoRoom,
+    /// The path through the chosen predecessor.
+    PathTooLong,
 }
 
 /// What learning something changed.
@@ -61,8 +36,8 @@ pub enum Message {
 pub struct Learned {
     /// A link or the path is another now.
     pub changed: bool,
-    /// A link was left out, because the chain or the number of claims is over its limit.
-    pub limit: bool,
+    /// A link was left out.
+    pub limit: Option<Limit>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,8 +130,10 @@ impl Lineage {
             parent.untold = true;
         }
         // The event is the evidence, even if the path that leads here grew too long before it came.
+        let is_chosen = self.replaces() == Some(&older);
+        let too_long = (self.is_cut && is_chosen).then_some(Limit::PathTooLong);
         Learned {
-            limit: learned.limit || self.is_cut,
+            limit: learned.limit.or(too_long),
             ..learned
         }
     }
@@ -195,7 +172,7 @@ impl Lineage {
             None if count >= CLAIMS_MAX => {
                 return Learned {
                     changed: false,
-                    limit: true,
+                    limit: Some(Limit::NoRoom),
                 };
             }
             None => self.children.push(new),
@@ -204,7 +181,7 @@ impl Lineage {
         let chosen = self.replaced_by() != before.as_ref();
         Learned {
             changed: is_new || was_empty || chosen,
-            limit: false,
+            limit: None,
         }
     }
 
@@ -214,7 +191,7 @@ impl Lineage {
             Message::Link(link) => {
                 self.parent(own, link.claim, Some((link.version, link.ancestors)))
             }
-            Message::Successor(claim) => self.child(own, claim, true),
+            Message::Successor(said) => self.child(own, said.claim, true),
         }
     }
 
@@ -235,17 +212,23 @@ impl Lineage {
         for parent in parents.iter_mut().filter(|parent| parent.untold) {
             parent.untold = false;
             let to = parent.claim.order_id.clone();
-            messages.push((to, Message::Successor(from_here(&parent.claim))));
+            let said = Successor {
+                claim: from_here(&parent.claim),
+                evidence: None,
+            };
+            messages.push((to, Message::Successor(said)));
         }
         for child in children
             .iter_mut()
             .filter(|child| child.told != Some(*version))
         {
-            child.told = Some(*version);
+            let again = child.told.replace(*version).is_some();
             let link = Link {
                 claim: from_here(&child.claim),
                 version: *version,
                 ancestors: path.iter().chain([own]).cloned().collect(),
+                again,
+                evidence: None,
             };
             messages.push((child.claim.order_id.clone(), Message::Link(link)));
         }
@@ -272,7 +255,7 @@ impl Lineage {
             None if self.parents.len() >= CLAIMS_MAX => {
                 return Learned {
                     changed: false,
-                    limit: true,
+                    limit: Some(Limit::NoRoom),
                 };
             }
             None => {
@@ -298,10 +281,10 @@ impl Lineage {
             }
         }
         self.parents.sort_by(|a, b| a.claim.cmp(&b.claim));
-        let (moved, limit) = self.resolve(own);
+        let (moved, cut_now) = self.resolve(own);
         Learned {
             changed: moved || was_empty || self.replaces() != chosen.as_ref(),
-            limit,
+            limit: cut_now.then_some(Limit::PathTooLong),
         }
     }
 

@@ -1,12 +1,12 @@
 //! All that is kept of one order: what was released, what waits, its place in its chain. Pure.
 
+mod chain;
 pub mod recognise;
+mod weight;
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
-use schemas::{
-    DeliveryEvent, EndpointId, Micros, OrderId, OrderedEvent, Provider, Reason, set_aside::About,
-};
+use schemas::{DeliveryEvent, EndpointId, Micros, OrderedEvent, Provider};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     content::Content,
     effects::Effects,
     fact::{Fact, Release},
-    lineage::{ANCESTORS_MAX, Claim, Learned, Lineage, Message},
+    lineage::Lineage,
     outcome,
     place::{Place, Span},
     reorder::{
@@ -24,11 +24,7 @@ use crate::{
     },
     status::{Fold, Outcome},
 };
-
-/// An order's state is one Kafka record, which may hold a megabyte.
-const STATE_BYTES_MAX: usize = 800_000;
-/// What an event takes in the state beyond its Avro bytes, at most: names of its fields.
-const NAMES_BYTES: usize = 1_024;
+use weight::Weight;
 
 /// The state of one order. The short names keep the changelog small.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -59,7 +55,7 @@ pub struct OrderState {
     #[serde(skip)]
     folded: Option<Folded>,
     #[serde(skip)]
-    bytes: usize,
+    weight: Cell<Weight>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -102,6 +98,7 @@ impl OrderState {
     }
 
     pub(crate) fn window_mut(&mut self) -> &mut Window {
+        self.stirs();
         &mut self.window
     }
 
@@ -131,20 +128,6 @@ impl OrderState {
 
     pub(crate) fn count_snapshot(&mut self) {
         self.snapshots += 1;
-    }
-
-    /// The state as written takes this much.
-    pub fn weighs(&mut self, bytes: usize) {
-        self.bytes = bytes;
-    }
-
-    /// Whether an event of `bytes` no longer fits.
-    pub fn is_full(&self, bytes: usize) -> bool {
-        self.bytes + bytes + NAMES_BYTES > STATE_BYTES_MAX
-    }
-
-    pub(crate) fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes + NAMES_BYTES;
     }
 
     /// What stays of an order that is forgotten. Its numbers stay too: an older version that knows no
@@ -261,9 +244,10 @@ impl OrderState {
         (time_ms, to): (i64, &mut Effects),
     ) {
         if let Some(waiting) = self.window.take(event.event_id) {
-            let deadline_ms = waiting.deadline_ms;
-            self.window
-                .insert(Waiting::new(event, content, deadline_ms, ends));
+            self.window.insert(Waiting {
+                repeats: waiting.repeats,
+                ..Waiting::new(event, content, waiting.deadline_ms, ends)
+            });
             to.outcomes.push(outcome::Outcome::Repeated);
             return;
         }
@@ -308,92 +292,4 @@ impl OrderState {
             event,
         });
     }
-
-    /// Takes up the links that an event names.
-    fn learn(&mut self, event: &DeliveryEvent, to: &mut Effects) {
-        let Some(own) = &event.order_id else { return };
-        let claim = |order_id: &OrderId| Claim {
-            at: event.occurred_at,
-            event_id: event.event_id,
-            order_id: order_id.clone(),
-        };
-        if let Some(older) = &event.replaces_order_id
-            && self.lineage.replaces_order(own, claim(older)).limit
-        {
-            to.remark(
-                About::event(event),
-                Reason::LineageLimit,
-                over("replaces_order_id"),
-            );
-        }
-        if let Some(newer) = &event.replaced_by_order_id
-            && self.lineage.is_replaced_by(own, claim(newer)).limit
-        {
-            to.remark(
-                About::event(event),
-                Reason::LineageLimit,
-                over("replaced_by_order_id"),
-            );
-        }
-    }
-
-    /// Takes up what another order of the chain says; says whether anything changed.
-    pub(crate) fn hear(
-        &mut self,
-        (key, own): (&schemas::OrderKey, &OrderId),
-        message: Message,
-        to: &mut Effects,
-    ) -> bool {
-        let field = match &message {
-            Message::Link(_) => "replaces_order_id",
-            Message::Successor(_) => "replaced_by_order_id",
-        };
-        let names = |fact: &&Fact, other: Option<&OrderId>| {
-            fact.extras.as_ref().is_some_and(|extras| match &message {
-                Message::Link(_) => extras.replaces.is_some(),
-                Message::Successor(_) => other.is_some() && extras.replaced_by.as_ref() == other,
-            })
-        };
-        let sender = match &message {
-            Message::Link(_) => None,
-            Message::Successor(claim) => Some(&claim.order_id),
-        };
-        let evidence = self.facts().find(|fact| names(fact, sender));
-        // An event of this order that names the sender was set aside when it came.
-        let was_said = sender.is_some() && evidence.is_some();
-        let evidence = evidence.or_else(|| self.facts().next());
-        let about = evidence.and_then(|fact| self.about(key, own, fact));
-        let Learned { changed, limit } = self.lineage.hear(own, message);
-        if limit
-            && !was_said
-            && let Some(about) = about
-        {
-            to.remark(about, Reason::LineageLimit, over(field));
-        }
-        changed || limit
-    }
-
-    fn about(&self, key: &schemas::OrderKey, own: &OrderId, fact: &Fact) -> Option<About> {
-        let origin = self.origin.as_ref()?;
-        Some(About {
-            receipt_id: fact.receipt_id.to_string(),
-            event_id: Some(fact.place.event_id),
-            part: fact.part,
-            parts: fact.extras.as_ref().map_or(1, |extras| extras.parts),
-            tenant_id: key.tenant.to_string(),
-            provider: key.provider.to_string(),
-            endpoint_id: origin.endpoint_id.to_string(),
-            order_id: Some(own.to_string()),
-            received_at: fact.place.received_at,
-        })
-    }
-
-    /// What the orders around this one have not been told yet.
-    pub(crate) fn untold(&mut self, own: &OrderId) -> Vec<(OrderId, Message)> {
-        self.lineage.untold(own)
-    }
-}
-
-fn over(field: &str) -> String {
-    format!("{field}: over {ANCESTORS_MAX} orders are linked")
 }

@@ -6,21 +6,25 @@
 
 use std::sync::Arc;
 
-use schemas::{
-    DeliveryEvent, Micros, Order, OrderId, OrderKey, OrderedEvent, Reason, ids::Subject,
-    mapping::Mapping,
-};
+use schemas::{DeliveryEvent, Order, OrderId, OrderKey, Reason, ids::Subject, mapping::Mapping};
 
 use crate::{
-    account::{AccountState, bucket_keys},
     codec::{CodecError, Record},
     content::Content,
     effects::Effects,
     fact::ends_an_order,
     lineage::Message,
-    order::{OrderState, recognise::Recognised},
+    order::{
+        OrderState,
+        recognise::{Follows, Recognised},
+    },
     outcome::Outcome,
-    reorder::{Holds, duplicates::Sighting, order_window::Waiting, release_due},
+    reorder::{
+        Holds,
+        duplicates::Sighting,
+        order_window::{Waiting, Window},
+        release_due,
+    },
     shelf::Position,
     snapshot,
     store::{Change, Flags, Store},
@@ -46,7 +50,6 @@ const SWEEP_MAX: usize = 64;
 const RELEASE_MAX: usize = 1_024;
 
 const EXPIRED: &str = "order_id: the order was kept as long as orders are, and forgotten";
-const DUPLICATE: &str = "event_id: another receipt brought the same event";
 
 /// When a record was appended, and how long it is.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,7 @@ impl Partition {
         to: &mut Effects,
     ) {
         let mut event = event;
+        self.look_after(key, to);
         let holds = &self.rules.holds;
         let waiting = self.store.waiting();
         let crowd = holds.crowd(waiting.of_tenant(key), waiting.in_all());
@@ -137,27 +141,41 @@ impl Partition {
         let Recognised {
             sighting,
             content,
-            run,
+            follows,
         } = known.unwrap_or_else(|| Recognised::new(Sighting::New, Content::of(&event)));
         match sighting {
             Sighting::Repeated => to.outcomes.push(Outcome::Repeated),
             Sighting::Duplicate => {
-                to.refuse(&event, Reason::Duplicate, DUPLICATE.into());
-                if run.is_some() {
+                to.refuse_duplicate(&event);
+                if let Follows::Run(equal, verdict) = follows {
                     self.change(key, appended.at_ms, to, |state, _, _, _| {
-                        state.note_run(run)
+                        state.note_run(equal, verdict);
                     });
                 }
             }
-            Sighting::New if state.is_some_and(|state| state.is_full(appended.bytes)) => {
+            Sighting::New | Sighting::Revision
+                if !has_room(state, sighting, &event, appended.bytes) =>
+            {
                 let detail = "order_id: the order has more events than one state holds";
                 to.refuse(&event, Reason::TooLarge, detail.into());
             }
             Sighting::New => self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
-                state.grow(appended.bytes);
-                state.note_run(run);
-                let deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
-                let waiting = Waiting::new(event, content, deadline_ms, ends);
+                state.grow(&event, appended.bytes);
+                let mut deadline_ms = rules.holds.deadline_ms(&event, appended.at_ms);
+                let mut repeats = None;
+                match follows {
+                    Follows::Nothing => {}
+                    Follows::Run(equal, verdict) => state.note_run(equal, verdict),
+                    Follows::Displaces => state.displace(event.event_id),
+                    Follows::Open(equal) => {
+                        deadline_ms = rules.holds.open_until_ms(&event, appended.at_ms);
+                        repeats = Some(equal);
+                    }
+                }
+                let waiting = Waiting {
+                    repeats,
+                    ..Waiting::new(event, content, deadline_ms, ends)
+                };
                 rules.holds.admit(state, waiting, time_ms, to);
                 if let Some(cause) = crowd {
                     rules.holds.release_all(state, cause, time_ms, to);
@@ -165,6 +183,7 @@ impl Partition {
             }),
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
+                    state.grow(&event, appended.bytes);
                     state.revise(event, (content, ends), (time_ms, to));
                     rules.holds.settle(state, time_ms, to);
                 });
@@ -192,53 +211,6 @@ impl Partition {
             });
     }
 
-    fn account_event(
-        &mut self,
-        key: &str,
-        event: DeliveryEvent,
-        appended: Appended,
-        to: &mut Effects,
-    ) {
-        let [today, older] = bucket_keys(key, event.event_id);
-        let knows = |state: &AccountState| state.knows(event.event_id);
-        let bucket = if self.store.account(&older).is_some_and(knows) {
-            older
-        } else {
-            today
-        };
-        let content = Content::of(&event);
-        let state = self.store.account(&bucket);
-        let sighting = state.map_or(Sighting::New, |state| state.sighting(&event, content));
-        let mut revision = 0;
-        match sighting {
-            Sighting::Repeated => return to.outcomes.push(Outcome::Repeated),
-            Sighting::Duplicate => return to.refuse(&event, Reason::Duplicate, DUPLICATE.into()),
-            Sighting::New | Sighting::Revision => {}
-        }
-        let expires_ms = appended.at_ms.saturating_add(self.rules.retain_ms);
-        self.store.change_account(&bucket, expires_ms, |state| {
-            state.touched_ms = state.touched_ms.max(appended.at_ms);
-            if sighting == Sighting::Revision {
-                revision = state.revise(&event, content);
-            } else {
-                to.ids_dropped += u64::from(state.remember(&event, content));
-            }
-        });
-        to.key = Some(Arc::from(key));
-        to.order(OrderedEvent {
-            sequence: 0,
-            revision,
-            late: false,
-            status_before: None,
-            status_after: None,
-            root_order_id: None,
-            generation: 0,
-            order_first_received_at: None,
-            released_at: Micros::from_millis(self.time_ms),
-            event,
-        });
-    }
-
     /// A message from another order of the chain. It does not move the time, which is that of
     /// canonical.
     pub fn message(
@@ -252,6 +224,7 @@ impl Partition {
             return;
         };
         let text = key.to_string();
+        self.look_after(&text, to);
         // Whoever is forgotten takes no part in a chain any more.
         if self.store.order(&text).is_some_and(OrderState::is_gone) {
             return;
@@ -279,19 +252,29 @@ impl Partition {
                 break;
             }
             let key = key.clone();
-            self.store
-                .change_order(&key, deadline_ms, |key, state, flags| {
-                    to.key = Some(key.clone());
-                    let released = to.ordered.len();
-                    release_due(state, time_ms, to);
-                    flags.changed(to.ordered.len() > released);
-                });
+            self.release_due(&key, time_ms, to);
         }
         for _ in 0..SWEEP_MAX {
             if !self.sweep(time_ms) {
                 return;
             }
         }
+    }
+
+    /// Ends the holds of one order.
+    fn release_due(&mut self, key: &str, time_ms: i64, to: &mut Effects) {
+        let window = self.store.order(key).map(OrderState::window);
+        let deadline_ms = window.and_then(Window::deadline_ms);
+        let Some(deadline_ms) = deadline_ms.filter(|at| *at <= time_ms) else {
+            return;
+        };
+        let change = |key: &Arc<str>, state: &mut OrderState, flags: &mut Flags| {
+            to.key = Some(key.clone());
+            let released = to.ordered.len();
+            release_due(state, time_ms, to);
+            flags.changed(to.ordered.len() > released);
+        };
+        self.store.change_order(key, deadline_ms, change);
     }
 
     /// When time is next wanted to pass.
@@ -313,7 +296,10 @@ impl Partition {
             if !change.state {
                 return Ok(());
             }
-            let (snapshot, messages) = settled(key, change);
+            let (mut snapshot, messages) = settled(key, change);
+            if change.void && matches!(snapshot, Snapshot::Unchanged) {
+                snapshot = Snapshot::Forgotten;
+            }
             let bytes = change.record.as_ref().map(Record::encode).transpose()?;
             if let (Some(Record::Order(state)), Some(bytes)) = (&mut change.record, &bytes) {
                 state.weighs(bytes.len());
@@ -341,6 +327,17 @@ impl Partition {
     }
 }
 
+fn has_room(
+    state: Option<&OrderState>,
+    sighting: Sighting,
+    event: &DeliveryEvent,
+    bytes: usize,
+) -> bool {
+    let has_room =
+        |state: &OrderState| state.has_room(event, bytes, sighting == Sighting::Revision);
+    state.map_or_else(|| has_room(&OrderState::default()), has_room)
+}
+
 impl Flags {
     /// The state changed; `snapshot`: so did what others see of it.
     fn changed(&mut self, snapshot: bool) {
@@ -354,14 +351,8 @@ fn settled(key: &str, change: &mut Change) -> (Snapshot, Vec<(OrderKey, Message)
         Some(Record::Order(state)) => state,
         Some(Record::Account(_)) | None => return (Snapshot::Unchanged, Vec::new()),
     };
-    if state.is_gone() && change.snapshot {
-        let was_told = state.snapshots() > 0;
-        let snapshot = if was_told {
-            Snapshot::Forgotten
-        } else {
-            Snapshot::Unchanged
-        };
-        return (snapshot, Vec::new());
+    if state.is_gone() {
+        return (Snapshot::Unchanged, Vec::new());
     }
     let Ok(parsed) = key.parse::<OrderKey>() else {
         return (Snapshot::Unchanged, Vec::new());
@@ -392,6 +383,7 @@ fn messages(untold: Vec<(OrderId, Message)>, own: &OrderKey) -> Vec<(OrderKey, M
         .collect()
 }
 
+mod accounts;
 mod keeping;
 
 #[cfg(test)]

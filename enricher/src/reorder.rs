@@ -10,6 +10,8 @@ pub mod order_window;
 pub mod release;
 pub mod repeats;
 
+use std::sync::Arc;
+
 use schemas::{DeliveryEvent, OccurredAtSource, Provider};
 
 use order_window::Waiting;
@@ -38,16 +40,24 @@ impl Holds {
         if event.occurred_at_source == OccurredAtSource::Receipt {
             return 0;
         }
-        let own = self
-            .by_provider
-            .iter()
-            .find(|(provider, _)| *provider == event.provider);
+        self.of_provider_ms(event.provider)
+    }
+
+    fn of_provider_ms(&self, provider: Provider) -> i64 {
+        let mut all = self.by_provider.iter();
+        let own = all.find(|(own, _)| *own == provider);
         own.map_or(self.default_ms, |(_, hold_ms)| *hold_ms)
     }
 
     /// When the hold of an event ends, which runs from its append time.
     pub fn deadline_ms(&self, event: &DeliveryEvent, appended_ms: i64) -> i64 {
         appended_ms.saturating_add(self.hold_ms(event))
+    }
+
+    /// When that of an event ends of which it is open whether it is one: our receipt dates it, and it
+    /// waits for what decides that.
+    pub fn open_until_ms(&self, event: &DeliveryEvent, appended_ms: i64) -> i64 {
+        appended_ms.saturating_add(self.of_provider_ms(event.provider))
     }
 
     /// Whether so many wait already, of a tenant or of all, that one more must not.
@@ -104,7 +114,9 @@ pub fn release_due(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
         while let Some(first) = state.window().first().filter(|first| first.place <= last) {
             let cause = if first.place < last && first.deadline_ms > deadline_ms {
                 Cause::Swept
-            } else if first.event.occurred_at_source == OccurredAtSource::Receipt {
+            } else if first.event.occurred_at_source == OccurredAtSource::Receipt
+                && first.repeats.is_none()
+            {
                 Cause::Receipt
             } else {
                 Cause::HoldEnded
@@ -116,7 +128,11 @@ pub fn release_due(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
 }
 
 fn release_ready(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
-    while let Some(first) = state.window().first() {
+    while let Some(first) = state
+        .window()
+        .first()
+        .filter(|first| first.repeats.is_none())
+    {
         let before = state.word_before(first.place);
         let Some(cause) = leaves_at_once(&first.event, before) else {
             return;
@@ -127,6 +143,13 @@ fn release_ready(state: &mut OrderState, time_ms: i64, to: &mut Effects) {
 
 fn release_first(state: &mut OrderState, time_ms: i64, cause: Cause, to: &mut Effects) {
     if let Some(waiting) = state.window_mut().take_first() {
+        if let Some(equal) = waiting.repeats
+            && !state.was_repeated(equal, &waiting.event)
+        {
+            let mut event = Arc::unwrap_or_clone(waiting.event);
+            event.event_id = equal;
+            return to.refuse_duplicate(&event);
+        }
         let released = Released {
             cause,
             provider: waiting.event.provider,

@@ -31,6 +31,8 @@ pub struct Change {
     pub state: bool,
     /// The order's snapshot must be written.
     pub snapshot: bool,
+    /// What others know of the order is void.
+    pub void: bool,
     /// What waited before the transaction.
     before: Option<Waits>,
 }
@@ -192,6 +194,7 @@ impl Store {
         let mut flags = Flags {
             state: entry.state,
             snapshot: entry.snapshot,
+            void: entry.void,
         };
         let result = change(&key, &mut state, &mut flags);
         self.waiting.moved(&key, before, state.window().waits());
@@ -199,7 +202,9 @@ impl Store {
             self.turns.add(full_hour_after(expires_ms), key.clone());
         }
         entry.record = Some(Record::Order(state));
-        (entry.state, entry.snapshot) = (flags.state, flags.snapshot);
+        entry.state = flags.state;
+        entry.snapshot = flags.snapshot;
+        entry.void = flags.void;
         self.overlay.insert(key, entry);
         result
     }
@@ -250,12 +255,18 @@ impl Store {
         let Some(key) = self.turns.take_first() else {
             return;
         };
-        let (key, mut entry) = self.touch(&key);
+        self.forget(&key);
+        self.refill_if_empty();
+    }
+
+    /// Forgets a record; its turns find nothing.
+    pub fn forget(&mut self, key: &str) {
+        let (key, mut entry) = self.touch(key);
         if entry.record.take().is_some() {
             entry.state = true;
+            entry.snapshot = false;
         }
         self.overlay.insert(key, entry);
-        self.refill_if_empty();
     }
 
     fn refill_if_empty(&mut self) {
@@ -337,4 +348,5 @@ impl Store {
 pub struct Flags {
     pub state: bool,
     pub snapshot: bool,
+    pub void: bool,
 }

@@ -47,7 +47,7 @@ impl Net {
                 (older, lineage.is_replaced_by(older, claim(newer, *at, "s")))
             }
         };
-        self.limits += usize::from(learned.limit);
+        self.limits += usize::from(learned.limit.is_some());
         self.tell(own);
     }
 
@@ -80,7 +80,7 @@ impl Net {
         for _ in 0..=usize::from(twice) {
             let lineage = self.orders.entry(wire.1.clone()).or_default();
             let learned = lineage.hear(&wire.1, link.clone());
-            self.limits += usize::from(learned.limit);
+            self.limits += usize::from(learned.limit.is_some());
         }
         self.tell(&wire.1);
         true

@@ -1,4 +1,6 @@
-//! Whether an order has seen an event, and as what. Pure.
+//! Whether an order or an account has seen an event, and as what. Pure.
+
+use std::sync::Arc;
 
 use schemas::{DeliveryEvent, EventId, Micros};
 
@@ -8,18 +10,30 @@ use crate::{
     fact::{Fact, Release},
     reorder::{
         duplicates::{Seen, Sighting, sighting},
-        repeats::{self, Equal, Rule, Verdict},
+        order_window::Waiting,
+        repeats::{self, Equal, Rule, Runs, Verdict},
     },
     status::Fold,
 };
 
-/// What an event is to its order.
+/// What an event is beside those that were seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Recognised {
     pub sighting: Sighting,
     pub content: Content,
-    /// To be noted with it, because it tells what the next equal event is.
-    pub run: Option<(Equal, Verdict)>,
+    pub follows: Follows,
+}
+
+/// What else follows from it.
+#[derive(Clone, Copy, Debug)]
+pub enum Follows {
+    Nothing,
+    /// To be noted, because it tells what the next equal event is.
+    Run(Equal, Verdict),
+    /// It waits as the event that it may be; the id is that of the event which it equals.
+    Open(EventId),
+    /// The waiting event with this id equals it and was received after it.
+    Displaces,
 }
 
 impl Recognised {
@@ -27,29 +41,85 @@ impl Recognised {
         Self {
             sighting,
             content,
-            run: None,
+            follows: Follows::Nothing,
         }
+    }
+
+    fn with(self, follows: Follows) -> Self {
+        Self { follows, ..self }
     }
 }
 
-struct Earlier {
-    seen: Seen,
-    received_at: Micros,
+/// An event with the same id.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier {
+    pub seen: Seen,
+    pub received_at: Micros,
+    /// It has not been released yet.
+    pub waits: bool,
+}
+
+/// Knows an event by its id and its receipt. One that equals an earlier event and is another one, or
+/// may be, is rewritten into that.
+pub fn recognise(
+    event: &mut DeliveryEvent,
+    seen: impl Fn(EventId) -> Option<Earlier>,
+    runs: &Runs,
+) -> Recognised {
+    let content = Content::of(event);
+    let Some(earlier) = seen(event.event_id) else {
+        return Recognised::new(Sighting::New, content);
+    };
+    if earlier.seen.receipt_id == event.receipt_id {
+        return Recognised::new(sighting(event, content, Some(earlier.seen)), content);
+    }
+    if let Some(own) = seen(event.event_id.repeated(event.receipt_id)) {
+        repeats::rewrite(event);
+        let content = Content::of(event);
+        return Recognised::new(sighting(event, content, Some(own.seen)), content);
+    }
+    let duplicate = Recognised::new(Sighting::Duplicate, content);
+    let Some(rule) = Rule::of(event) else {
+        return duplicate;
+    };
+    let equal = Equal {
+        event_id: event.event_id,
+        first: earlier.received_at,
+        received_at: event.received_at,
+    };
+    let another = |event: &mut DeliveryEvent, follows| {
+        repeats::rewrite(event);
+        Recognised::new(Sighting::New, Content::of(event)).with(follows)
+    };
+    match runs.judge(rule, equal) {
+        Verdict::Duplicate => duplicate,
+        // That one waits too: another may come that was received before both.
+        Verdict::Prolongs(_) if rule == Rule::Rebroadcast && earlier.waits => {
+            another(event, Follows::Open(equal.event_id))
+        }
+        verdict @ Verdict::Prolongs(_) => duplicate.with(Follows::Run(equal, verdict)),
+        verdict @ Verdict::Another => another(event, Follows::Run(equal, verdict)),
+        Verdict::Open(_) => another(event, Follows::Open(equal.event_id)),
+        Verdict::Precedes if earlier.waits => {
+            Recognised::new(Sighting::New, content).with(Follows::Displaces)
+        }
+        Verdict::Precedes => duplicate,
+    }
 }
 
 impl OrderState {
     fn seen(&self, event_id: EventId) -> Option<Earlier> {
-        let released = self
-            .facts()
-            .find(|fact| fact.place.event_id == event_id)
-            .map(|fact| Earlier {
-                seen: Seen {
-                    receipt_id: fact.receipt_id,
-                    part: fact.part,
-                    content: fact.content,
-                },
-                received_at: fact.place.received_at,
-            });
+        let mut facts = self.facts();
+        let released = facts.find(|fact| fact.place.event_id == event_id);
+        let released = released.map(|fact| Earlier {
+            seen: Seen {
+                receipt_id: fact.receipt_id,
+                part: fact.part,
+                content: fact.content,
+            },
+            received_at: fact.place.received_at,
+            waits: false,
+        });
         let waiting = || {
             let mut waiting = self.window.iter();
             let found = waiting.find(|waiting| waiting.place.event_id == event_id)?;
@@ -60,63 +130,60 @@ impl OrderState {
                     content: found.content,
                 },
                 received_at: found.place.received_at,
+                waits: true,
             })
         };
         released.or_else(waiting)
     }
 
-    /// Knows an event by its id and its receipt. One that equals an earlier event and is another one
-    /// all the same is rewritten into that.
     pub fn recognise(&self, event: &mut DeliveryEvent) -> Recognised {
-        let content = Content::of(event);
-        let Some(Earlier { seen, received_at }) = self.seen(event.event_id) else {
-            return Recognised::new(Sighting::New, content);
-        };
-        if seen.receipt_id == event.receipt_id {
-            return Recognised::new(sighting(event, content, Some(seen)), content);
-        }
-        if let Some(own) = self.seen(event.event_id.repeated(event.receipt_id)) {
-            repeats::rewrite(event);
-            let content = Content::of(event);
-            return Recognised::new(sighting(event, content, Some(own.seen)), content);
-        }
-        let Some(rule) = Rule::of(event) else {
-            return Recognised::new(Sighting::Duplicate, content);
-        };
-        let equal = Equal {
-            event_id: event.event_id,
-            first: received_at,
-            received_at: event.received_at,
-        };
-        let has_driver = || self.had_driver(event);
-        let verdict = self.runs.judge(rule, equal, has_driver);
-        let run = Some((equal, verdict));
-        match verdict {
-            Verdict::Duplicate => Recognised::new(Sighting::Duplicate, content),
-            Verdict::Prolongs(_) => Recognised {
-                sighting: Sighting::Duplicate,
-                content,
-                run,
-            },
-            Verdict::Another => {
-                repeats::rewrite(event);
-                Recognised {
-                    sighting: Sighting::New,
-                    content: Content::of(event),
-                    run,
-                }
-            }
-        }
+        recognise(event, |event_id| self.seen(event_id), &self.runs)
     }
 
-    pub(crate) fn note_run(&mut self, run: Option<(Equal, Verdict)>) {
-        if let Some((equal, verdict)) = run {
-            self.runs.note(equal, verdict);
+    pub(crate) fn note_run(&mut self, equal: Equal, verdict: Verdict) {
+        self.runs.note(equal, verdict);
+    }
+
+    /// What waits under this id equals an event that was received before it and came after it.
+    pub(crate) fn displace(&mut self, event_id: EventId) {
+        let Some(waiting) = self.window.take(event_id) else {
+            return;
+        };
+        self.runs.forget(event_id);
+        let mut event = Arc::unwrap_or_clone(waiting.event);
+        repeats::rewrite(&mut event);
+        let content = Content::of(&event);
+        self.window.insert(Waiting {
+            repeats: Some(event_id),
+            ..Waiting::new(event, content, waiting.deadline_ms, waiting.ends)
+        });
+    }
+
+    /// Decides, now that its turn has come, whether an event that equals another one is an event of
+    /// its own.
+    pub(crate) fn was_repeated(&mut self, equal: EventId, event: &DeliveryEvent) -> bool {
+        let Some(earlier) = self.seen(equal) else {
+            return true;
+        };
+        let equal = Equal {
+            event_id: equal,
+            first: earlier.received_at,
+            received_at: event.received_at,
+        };
+        let mut verdict = self.runs.judge(Rule::Rebroadcast, equal);
+        if let Verdict::Open(from) = verdict {
+            verdict = if self.had_driver(event) {
+                Verdict::Another
+            } else {
+                Verdict::Prolongs(from)
+            };
         }
+        self.runs.note(equal, verdict);
+        verdict == Verdict::Another
     }
 
     /// Whether the order had a driver when an event was received: by all that had been received
-    /// until then, released or not, so that neither a hold nor a replay decides it.
+    /// until then, released or not.
     fn had_driver(&self, event: &DeliveryEvent) -> bool {
         let release = Release {
             sequence: 0,
@@ -126,6 +193,7 @@ impl OrderState {
         let waiting: Vec<Fact> = self
             .window
             .iter()
+            .filter(|waiting| waiting.repeats.is_none())
             .map(|waiting| Fact::of(&waiting.event, waiting.content, release, waiting.ends))
             .collect();
         let mut facts: Vec<&Fact> = self

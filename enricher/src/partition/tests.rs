@@ -1,5 +1,6 @@
 mod bounds;
 mod chains;
+mod room;
 
 use proptest::prelude::*;
 use schemas::{
@@ -190,27 +191,6 @@ fn a_snapshot_is_written_once_for_each_order_and_transaction_and_only_when_somet
             .map(|o| o.revision)
             .collect::<Vec<_>>(),
         [2]
-    );
-}
-
-#[test]
-fn an_order_with_more_events_than_a_record_holds_takes_no_more() {
-    let mut bench = Bench::default();
-    let key = key("A").to_string();
-    let appended = Appended {
-        at_ms: START_MS,
-        bytes: 300_000,
-    };
-    for n in 0..4 {
-        let event = event(&n.to_string(), Kind::NoteAdded, n);
-        bench
-            .partition
-            .event(&key, event, appended, &mut bench.effects);
-    }
-    assert_eq!(bench.left().len(), 2);
-    assert_eq!(
-        bench.effects.outcomes[2..],
-        [Outcome::SetAside(Reason::TooLarge); 2]
     );
 }
 

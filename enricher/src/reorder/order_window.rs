@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use schemas::{DeliveryEvent, mapping::Mapping};
+use schemas::{DeliveryEvent, EventId, mapping::Mapping};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{content::Content, fact::ends_an_order, place::Place, shelf::Waits};
+use crate::{
+    codec::{bytes16, size},
+    content::Content,
+    fact::ends_an_order,
+    place::Place,
+    shelf::Waits,
+};
 
 /// One waiting event.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +23,9 @@ pub struct Waiting {
     pub deadline_ms: i64,
     /// Its words end an order.
     pub ends: bool,
+    /// The id of an event that it equals: when its turn comes it is an event of its own or a
+    /// duplicate.
+    pub repeats: Option<EventId>,
     pub event: Arc<DeliveryEvent>,
 }
 
@@ -29,7 +38,13 @@ struct Kept {
     event: DeliveryEvent,
     #[serde(rename = "f", default)]
     ends: Option<bool>,
+    #[serde(rename = "q", default)]
+    repeats: Option<Equals>,
 }
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Equals(#[serde(with = "bytes16")] EventId);
 
 #[derive(Serialize)]
 struct Keeping<'a> {
@@ -39,6 +54,8 @@ struct Keeping<'a> {
     event: &'a DeliveryEvent,
     #[serde(rename = "f")]
     ends: bool,
+    #[serde(rename = "q", skip_serializing_if = "Option::is_none")]
+    repeats: Option<Equals>,
 }
 
 impl From<Kept> for Waiting {
@@ -47,7 +64,10 @@ impl From<Kept> for Waiting {
         // Older versions knew no mapping but the embedded one.
         let embedded = || ends_an_order(&kept.event, Mapping::embedded());
         let ends = kept.ends.unwrap_or_else(embedded);
-        Self::new(kept.event, content, kept.deadline_ms, ends)
+        Self {
+            repeats: kept.repeats.map(|Equals(event_id)| event_id),
+            ..Self::new(kept.event, content, kept.deadline_ms, ends)
+        }
     }
 }
 
@@ -57,9 +77,20 @@ impl Serialize for Waiting {
             deadline_ms: self.deadline_ms,
             event: &self.event,
             ends: self.ends,
+            repeats: self.repeats.map(Equals),
         }
         .serialize(to)
     }
+}
+
+/// What an event takes in the changelog while it waits, at most.
+pub fn takes(event: &DeliveryEvent) -> usize {
+    size(&Keeping {
+        deadline_ms: i64::MAX,
+        event,
+        ends: true,
+        repeats: Some(Equals(event.event_id)),
+    })
 }
 
 impl Waiting {
@@ -69,6 +100,7 @@ impl Waiting {
             content,
             deadline_ms,
             ends,
+            repeats: None,
             event: Arc::new(event),
         }
     }

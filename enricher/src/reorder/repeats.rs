@@ -5,6 +5,10 @@
 //! another run is an event of its own: its id is made of the equal id and its receipt, and our
 //! receipt dates it. Whatever was received within a run stays a duplicate, so a replay of a receipt
 //! is judged as the receipt was.
+//!
+//! Whether an Ahamove order had a driver in between is not known before what tells it had its time to
+//! come. So such a one waits like any event, as the one that it may be, and it is decided when its
+//! turn comes.
 
 use std::time::Duration;
 
@@ -31,7 +35,11 @@ impl Rule {
     pub fn of(event: &DeliveryEvent) -> Option<Self> {
         match event.provider {
             Provider::Ordatic => Some(Self::Sliding),
-            Provider::Ahamove if event.status == Some(Status::Assigning) => Some(Self::Rebroadcast),
+            Provider::Ahamove
+                if event.status == Some(Status::Assigning) && event.order_id.is_some() =>
+            {
+                Some(Self::Rebroadcast)
+            }
             Provider::Ahamove | Provider::Lalamove | Provider::Sendstack | Provider::Dellyman => {
                 None
             }
@@ -71,6 +79,10 @@ pub enum Verdict {
     /// A duplicate by which the run that begins here gets longer.
     Prolongs(Micros),
     Another,
+    /// Another if the order had a driver, else it prolongs the run that begins here.
+    Open(Micros),
+    /// Received before all others.
+    Precedes,
 }
 
 impl Run {
@@ -92,8 +104,7 @@ impl Runs {
         self.0.is_empty()
     }
 
-    /// `has_driver` says whether the order had a driver when the event was received.
-    pub fn judge(&self, rule: Rule, equal: Equal, has_driver: impl FnOnce() -> bool) -> Verdict {
+    pub fn judge(&self, rule: Rule, equal: Equal) -> Verdict {
         let of_equal = self.0.iter().filter(|run| run.equal == equal.event_id);
         let mut runs: Vec<Run> = of_equal.copied().collect();
         if runs.is_empty() {
@@ -111,17 +122,19 @@ impl Runs {
                 run.map_or(Verdict::Another, |run| Verdict::Prolongs(run.from))
             }
             Rule::Rebroadcast => {
-                let before = runs.iter().filter(|run| run.from <= at);
-                let Some(run) = before.max_by_key(|run| run.from) else {
-                    return Verdict::Duplicate;
-                };
-                if run.from.plus(REBROADCAST) < at && has_driver() {
-                    Verdict::Another
-                } else {
-                    Verdict::Prolongs(run.from)
+                let before = runs.iter().map(|run| run.from).filter(|from| *from <= at);
+                match before.max() {
+                    Some(from) if from.plus(REBROADCAST) < at => Verdict::Open(from),
+                    Some(from) => Verdict::Prolongs(from),
+                    None => Verdict::Precedes,
                 }
             }
         }
+    }
+
+    /// Nothing is known any more of what equals this event.
+    pub fn forget(&mut self, equal: EventId) {
+        self.0.retain(|run| run.equal != equal);
     }
 
     pub fn note(&mut self, equal: Equal, verdict: Verdict) {
@@ -129,7 +142,7 @@ impl Runs {
             self.0.push(Run::at(equal.event_id, equal.first));
         }
         match verdict {
-            Verdict::Duplicate => {}
+            Verdict::Duplicate | Verdict::Open(_) | Verdict::Precedes => {}
             Verdict::Another => self.0.push(Run::at(equal.event_id, equal.received_at)),
             Verdict::Prolongs(from) => {
                 let same = |run: &&mut Run| run.equal == equal.event_id && run.from == from;

@@ -12,7 +12,8 @@ use crate::fact::Fact;
 #[derive(Clone, Debug, Default)]
 pub struct Assignments {
     current: Option<Assignment>,
-    begun: i32,
+    /// Returns to the search after a driver, and drivers who took over without one.
+    reassigned: i32,
     /// When the last one of them ended: what is older is no longer told of the order.
     dropped_at: Option<Micros>,
     /// Of the first that ended.
@@ -46,7 +47,7 @@ impl Assignments {
     }
 
     pub fn reassignments(&self) -> i32 {
-        self.begun.saturating_sub(1).max(0)
+        self.reassigned
     }
 
     /// Adds the next fact in place order; `counts`: the order's status is now this fact's.
@@ -80,6 +81,7 @@ impl Assignments {
         if self.current.is_some() || self.picked_up.is_known() {
             self.first_at = self.first_at();
             self.current = None;
+            self.reassigned = self.reassigned.saturating_add(1);
             self.dropped_at = Some(at);
             self.picked_up = When::default();
         }
@@ -118,6 +120,7 @@ impl Assignments {
     fn start(&mut self, at: Micros, source: Source, id: Option<&str>) {
         if let Some(began) = self.at() {
             self.first_at = self.first_at();
+            self.reassigned = self.reassigned.saturating_add(1);
             // Goods that were on their way before the driver had them are not picked up again.
             if self
                 .picked_up_at()
@@ -127,7 +130,6 @@ impl Assignments {
                 self.dropped_at = Some(at);
             }
         }
-        self.begun = self.begun.saturating_add(1);
         let mut began = When::default();
         began.note(at, source);
         self.current = Some(Assignment {

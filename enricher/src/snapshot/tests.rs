@@ -76,6 +76,35 @@ fn another_driver_without_a_step_back_is_a_reassignment() {
 }
 
 #[test]
+fn a_return_to_the_search_is_a_reassignment_even_if_nobody_is_found() {
+    let lost = [
+        status("ASSIGNING_DRIVER", "", 0),
+        by(status("ON_GOING", "ASSIGNING_DRIVER", 10), "d1"),
+        DeliveryEvent {
+            event_id: id("again"),
+            ..status("ASSIGNING_DRIVER", "ON_GOING", 20)
+        },
+        DeliveryEvent {
+            event_id: id("and again"),
+            ..status("ASSIGNING_DRIVER", "ON_GOING", 30)
+        },
+        status("EXPIRED", "ASSIGNING_DRIVER", 40),
+    ];
+    let counts: Vec<i32> = (1..=5)
+        .map(|n| folded(lost[..n].iter().cloned()).reassignment_count)
+        .collect();
+    assert_eq!(counts, [0, 0, 1, 1, 1]);
+    // Who comes after the search is what it found; whoever takes over from him is one more.
+    let mut second = by(status("ON_GOING", "ASSIGNING_DRIVER", 50), "d2");
+    second.event_id = id("second driver");
+    let order = folded(lost.into_iter().take(3).chain([
+        second,
+        by(event("taken over", Kind::DriverAssigned, 60), "d3"),
+    ]));
+    assert_eq!(order.reassignment_count, 2);
+}
+
+#[test]
 fn the_last_known_driver_stays_when_the_carrier_clears_it() {
     let mut expired = status("EXPIRED", "ON_GOING", 20);
     expired.driver = Some(schemas::delivery_event::Driver {

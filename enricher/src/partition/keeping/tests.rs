@@ -91,6 +91,70 @@ fn what_comes_for_a_forgotten_order_is_expired() {
     assert!(written(&mut bench).is_empty());
 }
 
+/// A thousand orders that ended and were committed, of which the sweep gets through a few at a time.
+fn many() -> Bench {
+    let mut bench = Bench::default();
+    for n in 0..1_000 {
+        for event in happy() {
+            bench.append(of_order(&format!("{n}"), event), 0);
+        }
+    }
+    bench.commit();
+    bench.effects.clear();
+    bench
+}
+
+#[test]
+fn whether_an_order_is_forgotten_does_not_hang_on_how_far_the_sweep_came() {
+    let expired = Outcome::SetAside(Reason::Expired);
+    for (seconds, outcome) in [
+        (DAY + HOUR - 1, Outcome::Released),
+        (DAY + HOUR, expired),
+        (2 * DAY + 2 * HOUR - 1, expired),
+        (2 * DAY + 2 * HOUR, Outcome::Released),
+    ] {
+        for swept in [false, true] {
+            let mut bench = many();
+            for _ in 0..if swept { 40 } else { 0 } {
+                bench.advance(seconds);
+                bench.commit();
+            }
+            for order in ["0", "999"] {
+                bench.append(of_order(order, news(seconds)), seconds);
+            }
+            let case = format!("after {seconds} s, swept: {swept}");
+            assert_eq!(bench.effects.outcomes, [outcome; 2], "{case}");
+            let first = if seconds < 2 * DAY { 5 } else { 1 };
+            let sequences = bench.effects.ordered.iter().map(|(_, o)| o.sequence);
+            assert!(
+                sequences.into_iter().all(|sequence| sequence == first),
+                "{case}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_time_has_done_to_an_order_is_written_with_what_comes_for_it() {
+    let mut bench = many();
+    bench.append(of_order("999", news(60)), DAY + HOUR);
+    let key = key("999").to_string();
+    assert!(written(&mut bench).contains(&(key.clone(), true, false)));
+    let mut bench = many();
+    let waiting = status("PICKED_UP", "?", 0);
+    bench.append(of_order("999", waiting), 3 * DAY);
+    assert!(
+        written(&mut bench).contains(&(key, true, false)),
+        "the old snapshot goes"
+    );
+    bench.advance(3 * DAY + 5);
+    let order = bench
+        .commit()
+        .into_iter()
+        .find(|order| order.order_id == order_id("999"));
+    assert_eq!(order.map(|order| order.version), Some(1));
+}
+
 #[test]
 fn the_name_of_a_forgotten_order_is_kept_as_long_again() {
     let mut bench = ended();
@@ -145,6 +209,8 @@ fn a_forgotten_order_takes_no_part_in_a_chain() {
         claim,
         version: 1,
         ancestors: vec![order_id("Z")],
+        again: false,
+        evidence: None,
     };
     let appended = crate::partition::Appended {
         at_ms: START_MS,

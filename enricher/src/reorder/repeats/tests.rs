@@ -116,6 +116,30 @@ fn other_words_of_ordatic_do_not_concern_each_other() {
 }
 
 #[test]
+fn what_ordatic_says_of_no_order_is_told_apart_in_the_same_way() {
+    let wallet = |seconds| DeliveryEvent {
+        order_id: None,
+        ..ordatic("unheard-of", seconds)
+    };
+    let mut bench = Bench::default();
+    for minutes in [0, 9, 18, 40, 45] {
+        bench.append(wallet(minutes * MINUTE), minutes * MINUTE);
+        bench.commit();
+    }
+    let second = wallet(40 * MINUTE);
+    let expected = [second.event_id, second.event_id.repeated(second.receipt_id)];
+    assert_eq!((ids(&bench), duplicates(&bench)), (expected.to_vec(), 3));
+    let (_, ordered) = &bench.effects.ordered[1];
+    assert_eq!(ordered.event.occurred_at, second.received_at);
+    assert_eq!((ordered.sequence, ordered.revision), (0, 0));
+    // A replay finds each as it was.
+    for minutes in [0, 9, 18, 40, 45] {
+        bench.append(wallet(minutes * MINUTE), 60 * MINUTE);
+    }
+    assert_eq!((ids(&bench).len(), duplicates(&bench)), (2, 6));
+}
+
+#[test]
 fn an_event_in_its_own_id_reads_back_as_the_same_receipt_and_can_be_revised() {
     let mut bench = append_all(&[0, 20 * MINUTE]);
     bench.commit();
@@ -174,6 +198,8 @@ fn ahamove_looks_for_a_driver_again_with_the_snapshot_that_it_sent_at_first() {
     bench.append(ahamove("ACCEPTED", 60), 61);
     let rebroadcast = again(assigning.clone(), 200);
     bench.append(rebroadcast.clone(), 200);
+    assert_eq!(bench.left().len(), 2, "what decides it may still come");
+    bench.advance(205);
     let own = assigning.event_id.repeated(rebroadcast.receipt_id);
     let (_, last) = bench.effects.ordered.last().unwrap();
     assert_eq!(last.event.event_id, own);
@@ -236,6 +262,7 @@ fn an_equal_snapshot_is_judged_by_what_had_been_received_before_it() {
     bench.append(assigning.clone(), 900);
     bench.append(ahamove("ACCEPTED", 60), 900);
     bench.append(again(assigning.clone(), 200), 900);
+    bench.advance(905);
     assert_eq!(bench.words(), ["ASSIGNING", "ACCEPTED", "ASSIGNING"]);
 
     let mut bench = Bench::default();
@@ -293,12 +320,130 @@ fn what_a_dropped_driver_had_done_is_not_proven_again_by_a_rebroadcast() {
     bench.append(assigning.clone(), 1);
     bench.append(ahamove("ACCEPTED", 60), 61);
     bench.append(again(assigning, 200), 200);
+    bench.advance(205);
     let order = bench.commit().pop().unwrap();
     assert_eq!(
         (order.assigned_at, order.first_assigned_at),
         (None, Some(at(60)))
     );
     assert_eq!(order.created_at, Some(at(-5)));
+}
+
+/// Every arrival of what was received within moments; says what left, and what was a duplicate.
+fn arrivals(events: &[DeliveryEvent], check: impl Fn(&Bench)) {
+    let count = events.len();
+    for n in 0..count.pow(u32::try_from(count).unwrap()) {
+        let order: Vec<usize> = (0..count)
+            .map(|place| n / count.pow(u32::try_from(place).unwrap()) % count)
+            .collect();
+        if BTreeSet::from_iter(&order).len() < count {
+            continue;
+        }
+        for commits in [false, true] {
+            let mut bench = Bench::default();
+            for (at, seconds) in order.iter().zip(500..) {
+                bench.append(events[*at].clone(), seconds);
+                if commits {
+                    bench = through_the_changelog(bench);
+                }
+            }
+            bench.advance(600);
+            check(&bench);
+        }
+    }
+}
+
+/// What is written and read back.
+fn through_the_changelog(mut bench: Bench) -> Bench {
+    bench.commit();
+    let key = ahamove("ASSIGNING", 0).key().to_string();
+    let bytes = bench
+        .partition
+        .store_mut()
+        .record(&key)
+        .unwrap()
+        .encode()
+        .unwrap();
+    let mut shelf = crate::shelf::memory::MemoryShelf::default();
+    let mut loader = crate::shelf::Loader::new(&mut shelf, 1);
+    loader.take(&key, Some(&bytes)).unwrap();
+    loader.finish(None).unwrap();
+    let store = crate::store::Store::new(Box::new(shelf));
+    let partition = crate::partition::Partition::new(rules(), store);
+    Bench { partition, ..bench }
+}
+
+#[test]
+fn a_rebroadcast_is_one_whatever_comes_first_within_the_hold() {
+    let assigning = ahamove("ASSIGNING", 0);
+    let rebroadcast = again(assigning.clone(), 120);
+    let own = assigning.event_id.repeated(rebroadcast.receipt_id);
+    let accepted = ahamove("ACCEPTED", 60);
+    let expected = [assigning.event_id, accepted.event_id, own];
+    arrivals(&[assigning, rebroadcast, accepted], |bench| {
+        assert_eq!((ids(bench), duplicates(bench)), (expected.to_vec(), 0));
+        let (_, last) = bench.effects.ordered.last().unwrap();
+        assert_eq!(last.status_after, Some(Status::Assigning));
+        assert!(bench.effects.ordered.iter().all(|(_, o)| !o.late));
+    });
+}
+
+#[test]
+fn an_equal_snapshot_sets_no_order_back_that_is_on_its_way_whatever_comes_first() {
+    let assigning = ahamove("ASSIGNING", 0);
+    let equal = again(assigning.clone(), 120);
+    let (accepted, on_its_way) = (ahamove("ACCEPTED", 60), ahamove("IN PROCESS", 99));
+    let expected = [&assigning, &accepted, &on_its_way].map(|event| event.event_id);
+    arrivals(&[assigning, accepted, on_its_way, equal.clone()], |bench| {
+        assert_eq!((ids(bench), duplicates(bench)), (expected.to_vec(), 1));
+        let (about, _) = &bench.effects.set_aside[0];
+        assert_eq!(about.event_id, Some(equal.event_id));
+        assert_eq!(about.receipt_id, equal.receipt_id.to_string());
+        let (_, last) = bench.effects.ordered.last().unwrap();
+        assert_eq!(last.status_after, Some(Status::PickedUp));
+    });
+}
+
+#[test]
+fn one_search_of_two_receipts_is_one_rebroadcast_whatever_comes_first() {
+    let assigning = ahamove("ASSIGNING", 0);
+    let search = again(assigning.clone(), 120);
+    let own = assigning.event_id.repeated(search.receipt_id);
+    let twice = again(assigning.clone(), 125);
+    let accepted = ahamove("ACCEPTED", 60);
+    let expected = [assigning.event_id, accepted.event_id, own];
+    arrivals(&[assigning, search, twice, accepted], |bench| {
+        assert_eq!((ids(bench), duplicates(bench)), (expected.to_vec(), 1));
+    });
+}
+
+#[test]
+fn a_snapshot_of_which_it_is_open_what_it_is_comes_twice_and_is_revised_like_anything_else() {
+    let mut bench = Bench::default();
+    let assigning = ahamove("ASSIGNING", 0);
+    bench.append(assigning.clone(), 1);
+    bench.append(ahamove("ACCEPTED", 60), 61);
+    let open = again(assigning, 120);
+    bench.append(open.clone(), 120);
+    bench.append(open.clone(), 121);
+    let revised = DeliveryEvent {
+        replay_id: Some("replay".into()),
+        mapping_version: "2".into(),
+        store_id: Some("x".into()),
+        ..open
+    };
+    bench.append(revised.clone(), 122);
+    bench = through_the_changelog(bench);
+    bench.advance(200);
+    bench.append(revised, 300);
+    let (_, last) = bench.effects.ordered.last().unwrap();
+    assert_eq!(
+        (last.sequence, last.event.store_id.as_deref()),
+        (3, Some("x"))
+    );
+    let repeated = bench.effects.outcomes.iter();
+    let repeated = repeated.filter(|outcome| **outcome == Outcome::Repeated);
+    assert_eq!((repeated.count(), duplicates(&bench)), (3, 0));
 }
 
 /// The runs of times of receipt, each no further than ten minutes from the next.

@@ -89,6 +89,9 @@ impl History {
         history.life(dice, Provider::Sendstack, "S", &SENDSTACK);
         history.chain(dice);
         history.repeat(dice);
+        if shape == Shape::WithinTheHold {
+            history.search(dice);
+        }
         history.arrivals.sort_by_key(|arrival| arrival.at_ms);
         history
     }
@@ -126,6 +129,44 @@ impl History {
             let mut note = of_order(order, note);
             note.provider = provider;
             self.arrive(dice, note, true);
+        }
+    }
+
+    /// Ahamove looks for a driver, finds one, looks again with the snapshot that it sent at first; what
+    /// was received over minutes may be appended within moments.
+    fn search(&mut self, dice: &mut Dice) {
+        let mut snapshots = vec![(0, AHAMOVE[0])];
+        for _ in 0..dice.roll(4) {
+            snapshots.push((1 + dice.ms(300), AHAMOVE[0]));
+        }
+        for step in [AHAMOVE[1], AHAMOVE[1], AHAMOVE[2]]
+            .iter()
+            .take(dice.roll(4))
+        {
+            snapshots.push((1 + dice.ms(300), *step));
+        }
+        let is_backlog = dice.one_in(2);
+        for (seconds, (word, status)) in snapshots {
+            let is_search = status == Some(Status::Assigning);
+            let occurred = if is_search { 0 } else { seconds };
+            let name = format!("{word} {occurred}");
+            let event = of_order("R", event(&name, Kind::OrderStatusChanged, occurred));
+            let received_at = at(seconds);
+            let log_ms = if is_backlog { at(400) } else { received_at }.millis() + 100_000;
+            let event = DeliveryEvent {
+                provider: Provider::Ahamove,
+                status,
+                provider_status: Some(word.to_owned()),
+                occurred_at_source: OccurredAtSource::ProviderField,
+                receipt_id: receipt(&format!("{name} received {seconds}")),
+                received_at,
+                ..event
+            };
+            let at_ms = log_ms + dice.ms(usize::try_from(HOLD_MS).unwrap());
+            let twice = |known: &Arrival| known.event.receipt_id == event.receipt_id;
+            if !self.arrivals.iter().any(twice) {
+                self.arrivals.push(Arrival { at_ms, event });
+            }
         }
     }
 

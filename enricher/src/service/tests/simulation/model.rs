@@ -139,22 +139,67 @@ fn root(up: &BTreeMap<OrderId, OrderId>, own: &OrderId) -> (OrderId, i32) {
     (path.pop().unwrap(), generation)
 }
 
+/// The order that Ahamove seeks a driver for again and again.
+fn is_search(event: &DeliveryEvent) -> bool {
+    let is_of_r = event
+        .order_id
+        .as_ref()
+        .is_some_and(|order| order.as_str() == "R");
+    is_of_r && event.status == Some(Status::Assigning)
+}
+
+/// Which of its equal snapshots are events, and as what: the one that was received first, and each
+/// that came over a minute after the last such one while there was a driver.
+fn searches(history: &History) -> Vec<DeliveryEvent> {
+    let all = history.arrivals.iter().map(|arrival| &arrival.event);
+    let of_order = all.filter(|event| event.order_id.as_ref().is_some_and(|o| o.as_str() == "R"));
+    let (mut equal, others): (Vec<_>, Vec<_>) = of_order.partition(|event| is_search(event));
+    equal.sort_by_key(|event| event.received_at);
+    let mut taken: Vec<DeliveryEvent> = Vec::new();
+    for event in equal {
+        let Some(last) = taken.last() else {
+            taken.push(event.clone());
+            continue;
+        };
+        let known = others
+            .iter()
+            .filter(|other| other.received_at <= event.received_at);
+        let status = status(&sorted(known.copied().chain(&taken)));
+        if event.received_at.0 > last.received_at.0 + 60_000_000 && status == Some(Status::Assigned)
+        {
+            taken.push(DeliveryEvent {
+                event_id: event.event_id.repeated(event.receipt_id),
+                occurred_at: event.received_at,
+                occurred_at_source: OccurredAtSource::Receipt,
+                ..event.clone()
+            });
+        }
+    }
+    taken
+}
+
 /// Whether others read what the history says.
 pub(super) fn agrees(history: &History, world: &World) {
     let mut by_order: BTreeMap<String, Vec<&DeliveryEvent>> = BTreeMap::new();
     let (mut ids, mut receipts, mut duplicates) = (BTreeSet::new(), BTreeSet::new(), 0);
-    for arrival in &history.arrivals {
-        let event = &arrival.event;
+    let (searches, all) = (searches(history), history.arrivals.iter());
+    let all: Vec<&DeliveryEvent> = all.map(|arrival| &arrival.event).collect();
+    for event in &all {
         let is_new = ids.insert((event.key().to_string(), event.event_id));
         let same_receipt = !receipts.insert((event.event_id, event.receipt_id));
-        if is_new {
-            by_order
-                .entry(event.key().to_string())
-                .or_default()
-                .push(event);
+        let of_order = by_order.entry(event.key().to_string()).or_default();
+        if is_search(event) {
+            duplicates += 1;
+        } else if is_new {
+            of_order.push(event);
         } else if !same_receipt || is_another(history, event) {
             duplicates += 1;
         }
+    }
+    duplicates -= searches.len();
+    for event in &searches {
+        let of_order = by_order.entry(event.key().to_string()).or_default();
+        of_order.push(event);
     }
     assert_eq!(world.set_aside.len(), duplicates, "duplicates set aside");
     assert!(
@@ -167,10 +212,16 @@ pub(super) fn agrees(history: &History, world: &World) {
     let (up, down) = (predecessors(&taken), successors(&taken));
     assert!(world.ordered.keys().eq(by_order.keys()), "orders");
     for (key, events) in &by_order {
-        stream(history.shape, events, &world.ordered[key]);
+        let first = all.iter().find(|event| event.key().to_string() == *key);
+        let first_received_at = first.unwrap().received_at;
+        stream(
+            (history.shape, first_received_at),
+            events,
+            &world.ordered[key],
+        );
         order(
             (&up, &down),
-            events,
+            (events, first_received_at),
             &world.ordered[key],
             &world.orders[key],
         );
@@ -185,7 +236,11 @@ fn is_another(history: &History, event: &DeliveryEvent) -> bool {
 }
 
 /// What is true of every stream, and within the hold what it is.
-fn stream(shape: Shape, events: &[&DeliveryEvent], left: &[OrderedEvent]) {
+fn stream(
+    (shape, first_received_at): (Shape, Micros),
+    events: &[&DeliveryEvent],
+    left: &[OrderedEvent],
+) {
     let wanted = sorted(events.iter().copied());
     let sequences: Vec<i64> = left.iter().map(|ordered| ordered.sequence).collect();
     assert_eq!(
@@ -214,14 +269,14 @@ fn stream(shape: Shape, events: &[&DeliveryEvent], left: &[OrderedEvent]) {
         assert_eq!(ordered.status_before, before, "status before");
         before = status(&sorted(earlier.chain([&ordered.event])));
         assert_eq!(ordered.status_after, before, "status after");
-        assert_eq!(ordered.order_first_received_at, Some(events[0].received_at));
+        assert_eq!(ordered.order_first_received_at, Some(first_received_at));
     }
 }
 
 /// Whether the newest snapshot is what everything together says.
 fn order(
     (up, down): (&BTreeMap<OrderId, OrderId>, &BTreeMap<OrderId, OrderId>),
-    events: &[&DeliveryEvent],
+    (events, first_received_at): (&[&DeliveryEvent], Micros),
     left: &[OrderedEvent],
     snapshots: &[Order],
 ) {
@@ -242,7 +297,7 @@ fn order(
     let late = left.iter().filter(|ordered| ordered.late).count();
     assert_eq!(newest.late_count, i64::try_from(late).unwrap());
     assert_eq!(newest.last_event_at, all.last().unwrap().0);
-    assert_eq!(newest.first_received_at, events[0].received_at);
+    assert_eq!(newest.first_received_at, first_received_at);
     assert_eq!(newest.delivered_at.is_some(), expected == Status::Delivered);
     let (root, generation) = root(up, &own);
     assert_eq!(
