@@ -43,6 +43,7 @@ fn every_statement_may_run_twice_names_the_database_and_ends() {
                         " MODIFY SETTING",
                         " ADD PROJECTION IF NOT EXISTS ",
                         " MATERIALIZE PROJECTION ",
+                        " MODIFY QUERY",
                         // holds no rows but its table's
                         " DROP PROJECTION IF EXISTS ",
                     ]
