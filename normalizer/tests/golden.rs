@@ -24,7 +24,7 @@ use std::{
 
 use normalizer::{Arena, Privacy, Rules, drafts, normalize};
 use schemas::{
-    Kind, Micros, Provider, Status,
+    Kind, Micros, Provider, Reason, Status,
     avro::{Decoder, Encoder, Record},
     mapping::Mapping,
     raw_webhook::RawHeaders,
@@ -273,6 +273,33 @@ fn no_handover_code_api_key_or_signature_passes_and_no_personal_text_unless_kept
             assert!(kept || !text.contains(word), "{}: {word}", path.display());
         }
     }
+}
+
+#[test]
+fn a_webhook_of_another_carrier_is_never_an_event() {
+    let mut pairs = BTreeMap::new();
+    for path in fixtures() {
+        if outcome(&path).is_err() {
+            continue;
+        }
+        let (own, body) = input(&path);
+        let privacy = Privacy::new(b"golden");
+        let received_at = own.received_at.to_string();
+        for other in Provider::ALL.iter().filter(|other| **other != own.provider) {
+            let over = BTreeMap::from([("received-at".into(), received_at.clone())]);
+            let headers = headers(other.as_str(), &over);
+            let found = normalize(&headers, body.as_bytes(), rules(&privacy));
+            let told = format!("{} at {}", path.display(), other.as_str());
+            let why = found.map(|found| found.events).expect_err(&told);
+            assert!(
+                matches!(why.reason, Reason::Malformed | Reason::MissingField),
+                "{told}: {why:?}"
+            );
+            assert!(!why.detail.is_empty(), "{told}");
+            *pairs.entry((own.provider, *other)).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(pairs.len(), 20);
 }
 
 /// The rows as the file has them; what they mean is asked of the normalizer.

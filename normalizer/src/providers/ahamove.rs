@@ -5,6 +5,7 @@
 //! no time, no place; an empty text is none. The partner's key and whoever's phone stand in several
 //! fields: what is not named here does not pass.
 
+mod comment;
 mod input;
 mod order;
 mod stops;

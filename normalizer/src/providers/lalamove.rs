@@ -22,7 +22,7 @@ use self::{
     input::{Data, Envelope, Order},
     times::Times,
 };
-use super::snapshot::note;
+use super::snapshot::{self, note};
 use crate::{
     json::{self, Object, Scalar, malformed, missing},
     normalize::{Essentials, Webhook},
@@ -114,24 +114,10 @@ impl<'a> Source<'_, 'a> {
 
     /// The order that the event concerns: none for a wallet, perhaps one for an unknown type.
     fn order_id(&self, kind: Kind) -> Result<Option<OrderId<&'a str>>, Why> {
-        let needed = match kind {
-            Kind::BalanceChanged => return Ok(None),
-            Kind::Unknown => false,
-            Kind::OrderCreated
-            | Kind::OrderStatusChanged
-            | Kind::DriverAssigned
-            | Kind::OrderAmountChanged
-            | Kind::OrderEdited
-            | Kind::OrderReplaced
-            | Kind::OrderSuperseded
-            | Kind::StopStatusChanged
-            | Kind::ProofReceived
-            | Kind::RefundIssued
-            | Kind::HandoverCodeChanged
-            | Kind::TelemetryAlert
-            | Kind::NoteAdded
-            | Kind::ScheduleChanged => true,
-        };
+        if kind == Kind::BalanceChanged {
+            return Ok(None);
+        }
+        let needed = !snapshot::may_lack_order(kind);
         let order = match &self.data.order {
             Object::Absent if !needed => return Ok(None),
             order @ (Object::Absent | Object::Wrong | Object::Is(_)) => {

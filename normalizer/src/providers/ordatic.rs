@@ -56,7 +56,12 @@ pub(crate) fn events(webhook: Webhook<'_>) -> Result<Normalized<Draft<'_>>, Why>
         ..Words::default()
     };
     let meaning = snapshot::meaning(webhook, words);
-    let mut event = source.event(meaning, source.order_id(meaning.kind)?);
+    let order_id = source.order_id(meaning.kind)?;
+    if order_id.is_none() && store_id.is_empty() {
+        // Any other carrier's body with an `eventType` looks like that.
+        return Err(missing("storeId"));
+    }
+    let mut event = source.event(meaning, order_id);
     let mut blobs = Vec::new();
     if meaning.kind == Kind::ProofReceived || !source.data.proof_delivery.is_empty() {
         blobs.extend(source.proof(&mut event)?);
@@ -72,10 +77,10 @@ impl<'a> Source<'a> {
     /// Every documented event is about an order; of a new type that may not hold.
     fn order_id(&self, kind: Kind) -> Result<Option<OrderId<&'a str>>, Why> {
         const PATH: &str = "data.orderId";
-        let is_new = kind == Kind::Unknown;
+        let may_lack = snapshot::may_lack_order(kind);
         if !self.tree.is_object() {
             return match self.tree.scalar() {
-                Scalar::Absent if is_new => Ok(None),
+                Scalar::Absent if may_lack => Ok(None),
                 Scalar::Absent => Err(missing("data")),
                 Scalar::Text(_) | Scalar::Number(_) | Scalar::Bool(_) | Scalar::Other(_) => {
                     Err(malformed("data", "is not an object"))
@@ -86,7 +91,7 @@ impl<'a> Source<'a> {
             Some(id) => OrderId::borrowed(id)
                 .map(Some)
                 .map_err(|error| malformed(PATH, &error.to_string())),
-            None if is_new => Ok(None),
+            None if may_lack => Ok(None),
             None => Err(missing(PATH)),
         }
     }

@@ -83,29 +83,16 @@ impl<'a> Source<'a> {
     fn drops(&self, kind: Kind) -> Result<Vec<Drop<'a>>, Why> {
         let list = self.delivery.drops;
         let items = list.items();
-        match kind {
-            Kind::TelemetryAlert => return Ok(Vec::new()),
-            Kind::Unknown if is_nothing(list) => {
-                return Ok(Vec::new());
-            }
-            Kind::Unknown
-            | Kind::OrderCreated
-            | Kind::OrderStatusChanged
-            | Kind::DriverAssigned
-            | Kind::OrderAmountChanged
-            | Kind::OrderEdited
-            | Kind::OrderReplaced
-            | Kind::OrderSuperseded
-            | Kind::StopStatusChanged
-            | Kind::ProofReceived
-            | Kind::RefundIssued
-            | Kind::BalanceChanged
-            | Kind::HandoverCodeChanged
-            | Kind::NoteAdded
-            | Kind::ScheduleChanged => {}
+        if kind == Kind::TelemetryAlert {
+            return Ok(Vec::new());
         }
         if is_nothing(list) {
-            return Err(missing("drops"));
+            let is_ours = kind != Kind::Unknown || self.is_ours();
+            return if is_ours && snapshot::may_lack_order(kind) {
+                Ok(Vec::new())
+            } else {
+                Err(missing("drops"))
+            };
         }
         if items.is_empty() {
             return Err(malformed("drops", "is not a list"));
@@ -126,6 +113,21 @@ impl<'a> Source<'a> {
             drops.push(drop);
         }
         Ok(drops)
+    }
+
+    /// Whether a body of an unknown type without drops has a field that no other carrier's has.
+    fn is_ours(&self) -> bool {
+        let delivery = &self.delivery;
+        let of_delivery = [delivery.id, delivery.batch_id, delivery.webhook_id];
+        let is_tracker = |place: &Tree<'a>| {
+            let tracker = Tracker::of(place);
+            let fields = [tracker.device_id, tracker.geofence_ids, tracker.tracker_id];
+            fields.into_iter().any(|field| !field.is_empty())
+        };
+        of_delivery.into_iter().any(|field| !field.is_empty())
+            || [&self.tree, delivery.data, delivery.config]
+                .into_iter()
+                .any(is_tracker)
     }
 
     /// What concerns no order.

@@ -29,6 +29,25 @@ pub(super) fn meaning(webhook: Webhook<'_>, words: Words<'_>) -> Meaning {
         .unwrap_or(unknown)
 }
 
+/// Whether a carrier may send such an event about no order.
+pub(super) const fn may_lack_order(kind: Kind) -> bool {
+    match kind {
+        Kind::BalanceChanged | Kind::NoteAdded | Kind::TelemetryAlert | Kind::Unknown => true,
+        Kind::OrderCreated
+        | Kind::OrderStatusChanged
+        | Kind::DriverAssigned
+        | Kind::OrderAmountChanged
+        | Kind::OrderEdited
+        | Kind::OrderReplaced
+        | Kind::OrderSuperseded
+        | Kind::StopStatusChanged
+        | Kind::ProofReceived
+        | Kind::RefundIssued
+        | Kind::HandoverCodeChanged
+        | Kind::ScheduleChanged => false,
+    }
+}
+
 /// What a stop's own word means; the order's words mean nothing there.
 pub(super) fn stop_status(webhook: Webhook<'_>, event_type: &str, word: &str) -> Status {
     let words = Words {

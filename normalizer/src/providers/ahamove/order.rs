@@ -5,7 +5,7 @@ use schemas::{
     delivery_event::{Draft, Driver, PricePart},
 };
 
-use super::{Source, input::Order};
+use super::{Source, comment::says_nobody_accepted, input::Order};
 use crate::{
     providers::snapshot::{cut, images, note},
     tree::plain_number,
@@ -155,18 +155,11 @@ fn canceled<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
     };
 }
 
-/// Whether the comment is the carrier's own for an order that no driver took in time.
+/// Whether the carrier called the order off because no driver took it in time; what the customer
+/// says of it is his own reason.
 pub(super) fn nobody_accepted(order: &Order<'_>) -> bool {
-    let Some(comment) = order.cancel_comment.word() else {
-        return false;
-    };
-    if order.cancel_by_user.flag() == Some(true) {
-        return false;
-    }
-    let comment = comment.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| comment.contains(word));
-    says(&["no driver", "không có tài xế", "không tìm thấy tài xế"])
-        && says(&["auto", "accept", "tự động", "nhận"])
+    let comment = order.cancel_comment.word();
+    order.cancel_by_user.flag() != Some(true) && comment.is_some_and(says_nobody_accepted)
 }
 
 /// The tail of the shared link is a phone, and so is a part of the other one's query.

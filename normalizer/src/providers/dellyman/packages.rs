@@ -66,7 +66,10 @@ fn stop<'a>(
         note(event, name, Some(own));
     }
     if let Some(text) = package.delivery_expected_at.word() {
-        let name = arena.text(format_args!("raw.packages[{index}].DeliveryExpectedAt"));
+        let place = index - 1;
+        let name = arena.text(format_args!(
+            "raw.order.Packages[{place}].DeliveryExpectedAt"
+        ));
         note(event, name, Some(text));
     }
     // Money is collected for the goods only where the order says so.

@@ -13,9 +13,7 @@ use crate::{
 const UNCERTAINTY_MS: i64 = 3_600_000;
 pub(super) struct Times {
     pub(super) occurred: Occurred,
-    /// Said by one of the carrier's fields, right or wrong.
-    is_claimed: bool,
-    /// By the field that belongs to the status.
+    /// By the field that belongs to the status, right or wrong.
     is_exact: bool,
     instants: Instants,
 }
@@ -48,18 +46,6 @@ impl Instants {
             rejected: instant(order.rejected_at),
         }
     }
-
-    /// But for the creation, which dates nothing else.
-    fn newest(&self) -> Option<Micros> {
-        let others = [
-            self.assigned,
-            self.picked_up,
-            self.delivered,
-            self.cancelled,
-            self.rejected,
-        ];
-        others.into_iter().flatten().filter_map(plausible).max()
-    }
 }
 
 impl Times {
@@ -75,10 +61,9 @@ impl Times {
             "REJECTED" => instants.rejected,
             _ => None,
         };
-        let claim = exact.or_else(|| instants.newest());
+        // Without it by the receipt: which of the others came last nobody can tell.
         Self {
-            occurred: occurred(claim, OccurredAtSource::ProviderField, headers.received_at),
-            is_claimed: claim.is_some(),
+            occurred: occurred(exact, OccurredAtSource::ProviderField, headers.received_at),
             is_exact: exact.is_some(),
             instants,
         }
@@ -91,7 +76,7 @@ impl Times {
     /// The event's times and what they prove.
     pub(super) fn fill<'a>(&self, source: &Source<'a>, meaning: Meaning, event: &mut Draft<'a>) {
         let (order, at) = (&source.order, &self.instants);
-        event.occurred_at_uncertainty_ms = self.is_claimed.then_some(UNCERTAINTY_MS);
+        event.occurred_at_uncertainty_ms = self.is_exact.then_some(UNCERTAINTY_MS);
         event.created_at = at.created.and_then(plausible);
         for (name, field) in [
             ("raw.order.AssignedAt", order.assigned_at),

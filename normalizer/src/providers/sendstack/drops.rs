@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{json::malformed, normalize::Essentials, tree::Tree};
 
+/// Where the first drop's fields stand.
+const FIRST: &str = "raw.drops[0]";
+
 /// A drop whose id can name an order.
 pub(super) struct Drop<'a> {
     index: usize,
@@ -54,11 +57,13 @@ impl<'a> Drop<'a> {
             dedup_key: &[source.digest],
             occurred: times.occurred,
         });
-        // A drop that came into being has been created, also where it has no word for it.
-        event.status = match (&self.status, meaning.kind) {
-            (None, Kind::OrderCreated) => Some(Status::Created),
-            (None, _) => None,
-            (Some(_), _) => Some(meaning.status.unwrap_or_default()),
+        event.status = match (self.status, meaning.status) {
+            // A drop that came into being has been created, also where it has no word for it.
+            (None, None | Some(Status::Unknown)) if meaning.kind == Kind::OrderCreated => {
+                Some(Status::Created)
+            }
+            (None, mapped) => mapped,
+            (Some(_), mapped) => Some(mapped.unwrap_or_default()),
         };
         event.provider_status = self.status;
         event.parent_id = source.delivery.id.word().map(cut);
@@ -66,7 +71,7 @@ impl<'a> Drop<'a> {
         event.share_link = self.fields.tracking_url.word();
         self.notes(source, &mut event);
         self.price(source, &mut event);
-        times.fill(source, self, &mut event);
+        times.fill(source, self, meaning, &mut event);
         let dropoff = self.dropoff(source, &mut event);
         event.stops = vec![self.pickup(source, &mut event), dropoff];
         let date = source.pickup.pickup_date.word();
@@ -76,13 +81,24 @@ impl<'a> Drop<'a> {
         event
     }
 
+    /// The path of a field of this drop, of that of the first, which is alone in most deliveries.
+    pub(super) fn path(&self, source: &Source<'a>, of_first: &'a str) -> &'a str {
+        match (self.index, of_first.strip_prefix(FIRST)) {
+            (0, _) | (_, None) => of_first,
+            (index, Some(field)) => {
+                let arena = source.webhook.arena;
+                arena.text(format_args!("raw.drops[{index}]{field}"))
+            }
+        }
+    }
+
     /// Its own amount is its price; the total is the delivery's. In naira as far as anybody knows.
     fn price(&self, source: &Source<'a>, event: &mut Draft<'a>) {
         let currency = source.webhook.headers.currency;
         if let Some(text) = self.fields.amount.word() {
             event.price = Money::borrowed(text, currency.unwrap_or(CURRENCY)).ok();
             if event.price.is_none() {
-                note(event, "raw.drops.amount", Some(text));
+                note(event, self.path(source, "raw.drops[0].amount"), Some(text));
             }
         }
     }
@@ -113,13 +129,13 @@ impl<'a> Drop<'a> {
 
     fn pickup(&self, source: &Source<'a>, event: &mut Draft<'a>) -> Stop<&'a str> {
         const NAMES: times::WindowNames = times::WindowNames {
-            date: "raw.estimatedPickupWindow.date",
-            end: "raw.estimatedPickupWindow.end",
-            start: "raw.estimatedPickupWindow.start",
+            date: "raw.drops[0].estimatedPickupWindow.date",
+            end: "raw.drops[0].estimatedPickupWindow.end",
+            start: "raw.drops[0].estimatedPickupWindow.start",
         };
         let pickup = &source.pickup;
         let window = self.fields.estimated_pickup_window;
-        let (window_start, window_end) = times::window(source, window, event, &NAMES);
+        let (window_start, window_end) = times::window(source, self, window, event, &NAMES);
         Stop {
             index: 0,
             address: source.personal(pickup.address),
@@ -133,13 +149,13 @@ impl<'a> Drop<'a> {
 
     fn dropoff(&self, source: &Source<'a>, event: &mut Draft<'a>) -> Stop<&'a str> {
         const NAMES: times::WindowNames = times::WindowNames {
-            date: "raw.estimatedDropoffWindow.date",
-            end: "raw.estimatedDropoffWindow.end",
-            start: "raw.estimatedDropoffWindow.start",
+            date: "raw.drops[0].estimatedDropoffWindow.date",
+            end: "raw.drops[0].estimatedDropoffWindow.end",
+            start: "raw.drops[0].estimatedDropoffWindow.start",
         };
         let drop = &self.fields;
         let window = drop.estimated_dropoff_window;
-        let (window_start, window_end) = times::window(source, window, event, &NAMES);
+        let (window_start, window_end) = times::window(source, self, window, event, &NAMES);
         Stop {
             index: 1,
             address: source.personal(drop.address),

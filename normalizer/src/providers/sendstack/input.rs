@@ -17,6 +17,7 @@ fields! {
         "paymentStatus" payment_status,
         "pickup" pickup,
         "totalAmount" total_amount,
+        "webhookId" webhook_id,
     }
 
     Pickup<'a> {

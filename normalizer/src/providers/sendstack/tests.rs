@@ -102,7 +102,76 @@ fn a_new_word_of_a_drop_can_be_taught_by_an_extra_row() {
         at.parse().unwrap(),
     );
     assert_eq!(found, expected);
-    assert_eq!(event.milestones[0].status, Status::Delivered);
+    let proved: Vec<_> = event.milestones.iter().map(|known| known.status).collect();
+    assert_eq!(proved, [Status::Created, Status::Delivered]);
+}
+
+#[test]
+fn an_extra_rows_milestone_is_proved_and_its_status_holds_without_a_word() {
+    let row = r#"
+        [[row]]
+        provider = "sendstack"
+        event_type = "drop.on.its.way"
+        kind = "ORDER_STATUS_CHANGED"
+        status = "IN_TRANSIT"
+        milestone = "PICKED_UP"
+    "#;
+    let mapping = Mapping::with_extra(row).unwrap();
+    let mut body = webhook();
+    body["eventType"] = "drop.on.its.way".into();
+    let picked_up = |body: &Value| {
+        let event = try_events(body, &mapping).unwrap().remove(0);
+        let milestones = event.milestones.iter();
+        let of_pickup = milestones.filter(|known| known.status == Status::PickedUp);
+        let at: Vec<_> = of_pickup.map(|known| known.at).collect();
+        (event.status, at, event.occurred_at)
+    };
+    for word in [Value::Null, "ON_ITS_WAY".into()] {
+        body["drops"][0]["status"] = word;
+        let (status, at, occurred_at) = picked_up(&body);
+        assert_eq!(status, Some(Status::InTransit));
+        assert_eq!(at, [occurred_at]);
+    }
+}
+
+#[test]
+fn a_note_without_drops_concerns_the_account_and_one_with_drops_their_orders() {
+    let row = |kind: &str| {
+        let columns = r#"provider = "sendstack", event_type = "note.new", kind ="#;
+        Mapping::with_extra(&format!("row = [{{ {columns} '{kind}' }}]")).unwrap()
+    };
+    let mut body = webhook();
+    body["eventType"] = "note.new".into();
+    body["drops"][0]["status"] = Value::Null;
+    let mut without = body.clone();
+    without["drops"] = json!([]);
+    for kind in [Kind::NoteAdded, Kind::BalanceChanged, Kind::Unknown] {
+        let mapping = row(kind.as_str());
+        let of_order = &try_events(&body, &mapping).unwrap()[0];
+        let of_account = &try_events(&without, &mapping).unwrap()[0];
+        assert_eq!((of_order.kind, of_account.kind), (kind, kind));
+        assert!(of_order.order_id.is_some());
+        assert!(of_account.order_id.is_none());
+    }
+    let why = try_events(&without, &row("SCHEDULE_CHANGED")).unwrap_err();
+    assert_eq!(why.detail, "drops is missing");
+}
+
+#[test]
+fn what_a_creation_time_proves_is_the_creation() {
+    let mut body = webhook();
+    body["eventType"] = "never.heard.of".into();
+    let created = |body: &Value| {
+        let milestones = events_of(body).remove(0).milestones;
+        let created = milestones.iter().find(|it| it.status == Status::Created);
+        created.map(|it| it.at)
+    };
+    let at = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(created(&body), at("2023-08-22T17:08:31.117Z"));
+    body["createdAt"] = Value::Null;
+    assert_eq!(created(&body), None);
+    body["drops"][0]["id"] = "64e4eb8e450a1b56879f8fa7".into();
+    assert_eq!(created(&body), at("2023-08-22T17:08:30Z"));
 }
 
 #[test]

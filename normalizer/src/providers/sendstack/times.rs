@@ -2,10 +2,14 @@
 //! it dates the creation and nothing else. The windows are business hours on a local clock under a
 //! `Z`, and bound nothing: orders were seen that are younger than their own pickup window.
 
-use schemas::{Kind, Micros, OccurredAtSource, delivery_event::Draft, mapping::Words};
+use schemas::{
+    Kind, Micros, OccurredAtSource, Status,
+    delivery_event::Draft,
+    mapping::{Meaning, Words},
+};
 
 use super::{
-    super::snapshot::{self, note, prove},
+    super::snapshot::{self, cut, note, prove},
     Source,
     drops::Drop,
     input::{self, Window},
@@ -63,15 +67,19 @@ impl Times {
         }
     }
 
-    pub(super) fn fill<'a>(&self, source: &Source<'a>, drop: &Drop<'a>, event: &mut Draft<'a>) {
+    pub(super) fn fill<'a>(
+        &self,
+        source: &Source<'a>,
+        drop: &Drop<'a>,
+        meaning: Meaning,
+        event: &mut Draft<'a>,
+    ) {
         event.created_at = self.created_at;
         event.occurred_at_uncertainty_ms = self.uncertainty_ms;
         note(event, "raw.createdAt", source.delivery.created_at.word());
-        for (index, change) in changes(drop.fields.status_timestamps).iter().enumerate() {
-            let arena = source.webhook.arena;
-            let name = arena.text(format_args!("raw.statusTimestamps[{index}]"));
-            let text = arena.concat(&[change.word, " ", change.text]);
-            note(event, name, Some(text));
+        prove(event, Status::Created, self.created_at, None);
+        for change in &changes(drop.fields.status_timestamps) {
+            change.keep(source, drop, event);
             let words = Words {
                 provider_status: Some(change.word),
                 ..Words::default()
@@ -80,46 +88,85 @@ impl Times {
                 prove(event, status, change.at, None);
             }
         }
+        if let Some(status) = meaning.milestone
+            // A time of its own says more.
+            && event.milestones.iter().all(|known| known.status != status)
+        {
+            prove(event, status, Some(event.occurred_at), None);
+        }
     }
 }
 
 /// A status and when the drop came to it.
 struct Change<'a> {
+    /// Where it stands in a list; none where the word itself is the time's name.
+    entry: Option<Entry>,
     word: &'a str,
     text: &'a str,
     at: Option<Micros>,
 }
 
+/// A place in a list, and the names under which the word and the time stand there.
+struct Entry {
+    index: usize,
+    word: &'static str,
+    time: &'static str,
+}
+
+impl<'a> Change<'a> {
+    /// Keeps the texts as they were written.
+    fn keep(&self, source: &Source<'a>, drop: &Drop<'a>, event: &mut Draft<'a>) {
+        let arena = source.webhook.arena;
+        let list = drop.path(source, "raw.drops[0].statusTimestamps");
+        let Some(Entry { index, word, time }) = self.entry else {
+            let name = arena.concat(&[list, ".", cut(self.word)]);
+            return note(event, name, Some(self.text));
+        };
+        for (field, text) in [(word, self.word), (time, self.text)] {
+            let name = arena.text(format_args!("{list}[{index}].{field}"));
+            note(event, name, Some(text));
+        }
+    }
+}
+
 /// The changes of `statusTimestamps`, as far as its form can be guessed: a list of objects that
 /// name a status and a time, or an object of times by status.
 fn changes<'a>(field: &Tree<'a>) -> Vec<Change<'a>> {
-    fn one<'a>(word: &'a str, time: &Tree<'a>) -> Option<Change<'a>> {
+    fn one<'a>(entry: Option<Entry>, word: &'a str, time: &Tree<'a>) -> Option<Change<'a>> {
         let (text, at) = (time.word()?, instant(time));
-        Some(Change { word, text, at })
+        Some(Change {
+            entry,
+            word,
+            text,
+            at,
+        })
     }
-    let of_entry = |entry: &Tree<'a>| {
-        let entry = input::Change::of(entry);
-        let mut words = [entry.status, entry.name, entry.state].into_iter();
-        let mut times = [
-            entry.timestamp,
-            entry.date,
-            entry.time,
-            entry.at,
-            entry.created_at,
-            entry.updated_at,
-            entry.changed_at,
-        ]
-        .into_iter();
-        one(
-            words.find_map(Tree::word)?,
-            times.find(|time| time.word().is_some())?,
-        )
+    let of_entry = |(index, tree): (usize, &Tree<'a>)| {
+        let entry = input::Change::of(tree);
+        let words = [
+            ("status", entry.status),
+            ("name", entry.name),
+            ("state", entry.state),
+        ];
+        let times = [
+            ("timestamp", entry.timestamp),
+            ("date", entry.date),
+            ("time", entry.time),
+            ("at", entry.at),
+            ("createdAt", entry.created_at),
+            ("updatedAt", entry.updated_at),
+            ("changedAt", entry.changed_at),
+        ];
+        let said = |(_, field): &(&str, &Tree<'a>)| field.word().is_some();
+        let (word, named) = words.into_iter().find(said)?;
+        let (time, timed) = times.into_iter().find(said)?;
+        one(Some(Entry { index, word, time }), named.word()?, timed)
     };
-    let of_list = field.items().iter().take(CHANGES_MAX);
+    let of_list = field.items().iter().enumerate().take(CHANGES_MAX);
     let of_object = field.fields().iter().take(CHANGES_MAX);
     of_list
         .filter_map(of_entry)
-        .chain(of_object.filter_map(|field| one(field.name(), &field.value)))
+        .chain(of_object.filter_map(|field| one(None, field.name(), &field.value)))
         .collect()
 }
 
@@ -142,7 +189,7 @@ fn claim(time: &Tree<'_>) -> Option<Micros> {
     }
 }
 
-/// The attributes that keep a window as it was written.
+/// The attributes that keep the first drop's window as it was written.
 pub(super) struct WindowNames {
     pub(super) date: &'static str,
     pub(super) end: &'static str,
@@ -153,19 +200,22 @@ pub(super) struct WindowNames {
 /// for a better rule.
 pub(super) fn window<'a>(
     source: &Source<'a>,
+    drop: &Drop<'a>,
     window: &Tree<'a>,
     event: &mut Draft<'a>,
     names: &WindowNames,
 ) -> (Option<Micros>, Option<Micros>) {
     let window = Window::of(window);
-    note(event, names.date, window.date.word());
-    let mut bound = |name: &'static str, field: &Tree<'a>| {
+    let mut kept = |name: &'static str, field: &Tree<'a>| {
         let text = field.word()?;
-        note(event, name, Some(text));
-        match Written::read(text)? {
-            Written::Instant(instant) => plausible(instant),
-            Written::Clock(reading) => plausible(source.zone.instant(reading)?),
-        }
+        note(event, drop.path(source, name), Some(text));
+        Some(text)
+    };
+    kept(names.date, window.date);
+    let mut bound = |name: &'static str, field: &Tree<'a>| match Written::read(kept(name, field)?)?
+    {
+        Written::Instant(instant) => plausible(instant),
+        Written::Clock(reading) => plausible(source.zone.instant(reading)?),
     };
     let end = bound(names.end, window.end);
     (bound(names.start, window.start), end)
