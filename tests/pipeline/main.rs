@@ -16,4 +16,5 @@ mod replay;
 mod secrets;
 mod set_aside;
 mod shutdown;
+mod store_tls;
 mod tenancy;
