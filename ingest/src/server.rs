@@ -10,6 +10,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::Server};
 use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::{routes, service::Service, settings::Http, tls::Certificate};
 
@@ -20,6 +21,21 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a sender that is turned away may go on sending: a connection that is cut while it does can
 /// cost it the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Some systems allow a billion, and some programs then count them all.
+const FILES_MAX: u64 = 1 << 20;
+
+/// Each connection is an open file, and systems begin with as few as 1024.
+pub(crate) fn allow_connections() {
+    let files = Resource::RLIMIT_NOFILE;
+    let raised = getrlimit(files).and_then(|(soft, hard)| {
+        let wanted = hard.min(FILES_MAX).max(soft);
+        setrlimit(files, wanted, hard)
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
 
 /// Opens the webhook listener.
 ///
