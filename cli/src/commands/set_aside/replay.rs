@@ -116,7 +116,7 @@ fn print(outcome: &Outcome, dry_run: bool, is_cut: bool) {
     }
     if is_cut {
         output::line(format_args!(
-            "there are more than these {}: run it again for the rest",
+            "only the newest {} outcomes were looked at: --until, --reason or --tenant brings the others",
             set_aside::ROWS_MAX
         ));
     }
