@@ -71,7 +71,7 @@ impl StoreError {
             (Some(code), Nature::RowRefused) => {
                 self.text = format!("a row does not fit its table (code {code})");
             }
-            (Some(code), Nature::Temporary) if !codes::QUOTES_NO_ROW.contains(&code) => {
+            (Some(code), Nature::Temporary) if !codes::quotes_no_row(code) => {
                 self.text = format!("the store answers code {code}; its own log says more");
             }
             _ => {}

@@ -60,12 +60,34 @@ pub const CODES: &[(u32, &str, Nature)] = &[
     (691, "UNKNOWN_ELEMENT_OF_ENUM", RowRefused),
 ];
 
-/// Of what is temporary: too many parts, memory, time, network, space, Keeper, a table that is read-only or
-/// busy. These messages speak of the server and never of a row.
-pub const QUOTES_NO_ROW: &[u32] = &[
-    159, 164, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 364, 439, 473, 499,
-    574, 755, 999,
+/// Codes of what is temporary, by the server's own names, whose messages speak of the server and never of a
+/// row: time, memory, space, network, Keeper, too many parts, a table that is read-only or busy.
+pub const QUOTES_NO_ROW: &[(u32, &str)] = &[
+    (159, "TIMEOUT_EXCEEDED"),
+    (164, "READONLY"),
+    (202, "TOO_MANY_SIMULTANEOUS_QUERIES"),
+    (209, "SOCKET_TIMEOUT"),
+    (210, "NETWORK_ERROR"),
+    (225, "NO_ZOOKEEPER"),
+    (236, "ABORTED"),
+    (241, "MEMORY_LIMIT_EXCEEDED"),
+    (242, "TABLE_IS_READ_ONLY"),
+    (243, "NOT_ENOUGH_SPACE"),
+    (252, "TOO_MANY_PARTS"),
+    (279, "ALL_CONNECTION_TRIES_FAILED"),
+    (285, "TOO_FEW_LIVE_REPLICAS"),
+    (286, "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE"),
+    (319, "UNKNOWN_STATUS_OF_INSERT"),
+    (439, "CANNOT_SCHEDULE_TASK"),
+    (473, "DEADLOCK_AVOIDED"),
+    (499, "S3_ERROR"),
+    (999, "KEEPER_EXCEPTION"),
 ];
+
+/// Whether the server's message under this code may be shown.
+pub fn quotes_no_row(code: u32) -> bool {
+    QUOTES_NO_ROW.iter().any(|(known, _)| *known == code)
+}
 
 /// By the server's error code.
 pub fn nature(code: u32) -> Nature {
