@@ -67,6 +67,7 @@ pub(crate) async fn rows(store: &Store, sql: &str) -> Vec<Value> {
 
 /// Generous: two cores may be busy with something else. A test that passes never waits for it.
 const WITHIN: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Waits until a query gives these rows, and tells what it gave otherwise.
 pub(crate) async fn until(store: &Store, sql: &str, expected: &[Value]) {
@@ -75,26 +76,30 @@ pub(crate) async fn until(store: &Store, sql: &str, expected: &[Value]) {
 
 /// The same, with something that is done before each look.
 pub(crate) async fn until_after(store: &Store, sql: &str, expected: &[Value], step: impl Fn()) {
-    let deadline = Instant::now() + WITHIN;
-    loop {
+    looking(async || {
         step();
         let found = rows(store, sql).await;
-        if found == expected {
-            return;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{sql}\n{found:?}\ninstead of\n{expected:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        let differs = || format!("{sql}\n{found:?}\ninstead of\n{expected:?}");
+        (found == expected).then_some(()).ok_or_else(differs)
+    })
+    .await;
 }
 
 pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    looking(async || {
+        holds()
+            .then_some(())
+            .ok_or_else(|| format!("not in time: {what}"))
+    })
+    .await;
+}
+
+/// Looks again and again until it is as it should be, and says what it was otherwise.
+async fn looking(look: impl AsyncFn() -> Result<(), String>) {
     let deadline = Instant::now() + WITHIN;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    while let Err(why) = look().await {
+        assert!(Instant::now() < deadline, "{why}");
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -105,12 +110,9 @@ pub(crate) async fn merged(store: &Store, table: &str) {
         "OPTIMIZE TABLE {} FINAL SETTINGS optimize_throw_if_noop = 1",
         store.table(table)
     );
-    let deadline = Instant::now() + WITHIN;
-    while let Err(error) = store.execute(&merge).await {
-        assert!(
-            Instant::now() < deadline,
-            "{table} is not merged: {error:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    looking(async || {
+        let done = store.execute(&merge).await;
+        done.map_err(|error| format!("{table} is not merged: {error:?}"))
+    })
+    .await;
 }
