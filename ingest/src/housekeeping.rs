@@ -71,11 +71,11 @@ impl Housekeeping {
         };
         let stats = spool.stats();
         self.metrics.spool(&stats, *bytes_max, now);
-        let is_needed = !is_up || stats.records > 0;
         let refused = self.delivery.disk_refused.swap(false, Ordering::Relaxed);
         // A refusal is news of a second ago; a full disk stays full while nobody comes.
         let is_full = || stats.bytes >= *bytes_max / 100 * 98 || !spool.has_room();
-        if is_needed && (refused || is_full()) {
+        // While Kafka takes records a webhook finds its way past a full disk.
+        if !is_up && (refused || is_full()) {
             self.part.not_ready(
                 "full or failing, and webhooks need it (spool.bytes_max, the disk): bring Kafka back",
             );
