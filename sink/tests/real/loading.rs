@@ -42,7 +42,11 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) async fn new() -> Self {
-        let store = migrated().await;
+        Self::over(migrated().await).await
+    }
+
+    /// With topics that are named as its database is.
+    pub(crate) async fn over(store: Store) -> Self {
         let prefix = format!("{}.", store.database());
         let mut config = ClientConfig::new();
         config

@@ -22,11 +22,14 @@ mod migrations;
 mod model;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod stack;
+#[cfg(test)]
+mod store_killed;
 #[cfg(test)]
 mod types;
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Looks again and again until it is as it should be, and says what it was otherwise.
-async fn looking(look: impl AsyncFn() -> Result<(), String>) {
+pub(crate) async fn looking(mut look: impl AsyncFnMut() -> Result<(), String>) {
     let deadline = Instant::now() + WITHIN;
     while let Err(why) = look().await {
         assert!(Instant::now() < deadline, "{why}");
