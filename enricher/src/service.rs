@@ -28,7 +28,7 @@ pub use self::{
 };
 use self::{
     loading::{Loaded, Owned, Sources},
-    output::Outputs,
+    output::{Cause, Outputs},
 };
 use crate::{
     codec::decode_message,
@@ -264,11 +264,13 @@ impl Enricher {
         &mut self,
         partition: i32,
         source: Source<'_>,
+        cause: Option<Cause<'_>>,
         out: &mut Outgoing,
     ) -> Result<(), Failure> {
         self.pending.count(&self.effects);
         for (key, event) in &self.effects.ordered {
-            out.send(self.outputs.ordered(partition, key, event)?);
+            let ordered = self.outputs.ordered(partition, key, event)?;
+            out.send(Cause::told(cause, ordered));
         }
         for (about, why) in self.effects.set_aside.drain(..) {
             out.send(self.outputs.set_aside(about, why, source)?);
@@ -333,7 +335,8 @@ impl Stage for Enricher {
                 "{topic} is no input of ours"
             )));
         }
-        self.emit(record.partition, source(record), out)
+        let cause = Cause::of(record);
+        self.emit(record.partition, source(record), cause, out)
     }
 
     fn advance(&mut self, partition: i32, now_ms: i64, out: &mut Outgoing) -> Result<(), Failure> {
@@ -348,7 +351,7 @@ impl Stage for Enricher {
             offset: -1,
             appended_at: Micros::from_millis(now_ms),
         };
-        self.emit(partition, source, out)
+        self.emit(partition, source, None, out)
     }
 
     fn deadline_ms(&self, partition: i32) -> Option<i64> {

@@ -212,6 +212,7 @@ fn service(
     Ok(Service {
         tenants: Arc::new(Current::empty()),
         privacy_key: settings.privacy.key.clone(),
+        traces: context.traces.clone(),
         in_flight: InFlight::new(
             settings.http.in_flight_bytes_max,
             settings.http.tenant_in_flight_bytes_max,

@@ -12,7 +12,11 @@ use actix_web::{
     web,
 };
 use bytes::Bytes;
-use runtime::{clock::SharedClock, settings::Secret};
+use runtime::{
+    clock::SharedClock,
+    settings::Secret,
+    traces::{Place, Span, SpanKind, Traces},
+};
 use schemas::{Micros, Provider, ReceiptId, Verdict, raw_webhook::RawHeaders};
 
 use crate::{
@@ -51,6 +55,8 @@ pub struct Service {
     pub clock: SharedClock,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Where the spans of webhooks go.
+    pub traces: Traces,
     /// Set once no new webhook may begin.
     pub stopping: AtomicBool,
 }
@@ -119,13 +125,47 @@ impl Service {
         }
         let mut headers = judged.headers(request, endpoint, receipt);
         headers.http = self.kept(endpoint, &came.headers, &headers);
-        match self.store(headers, body, endpoint).await {
-            Ok(()) => (judged.outcome, judged.is_strangers),
+        let sent = headers.traceparent.as_deref().map(str::as_bytes);
+        let place = self.traces.begun(sent, *receipt.0.as_bytes());
+        if let Some(place) = place {
+            headers.traceparent = Some(place.to_string());
+        }
+        let outcome = match self.store(headers, body, endpoint).await {
+            Ok(()) => judged.outcome,
             Err(why) => {
                 tracing::debug!(%why, "webhook not stored");
-                (Outcome::NotDurable, judged.is_strangers)
+                Outcome::NotDurable
             }
+        };
+        if let Some(place) = place {
+            self.trace(place, endpoint, receipt, outcome);
         }
+        (outcome, judged.is_strangers)
+    }
+
+    /// Tells of a webhook that was to be stored; what is turned away leaves no span.
+    fn trace(
+        &self,
+        place: Place,
+        endpoint: &Endpoint,
+        (receipt_id, received_at): (ReceiptId, Micros),
+        outcome: Outcome,
+    ) {
+        let span = Span {
+            name: "ingest",
+            kind: SpanKind::Server,
+            from_micros: received_at.0,
+            to_micros: self.clock.now_micros(),
+            failed: outcome == Outcome::NotDurable,
+            attributes: vec![
+                ("waybill.receipt_id", receipt_id.to_string()),
+                ("waybill.tenant_id", endpoint.tenant.id.to_string()),
+                ("waybill.provider", endpoint.provider.to_string()),
+                ("waybill.endpoint_id", endpoint.id.to_string()),
+                ("waybill.outcome", outcome.label().to_owned()),
+            ],
+        };
+        self.traces.ended(place, span);
     }
 
     /// Counts what the carrier counts: failures that it was answered with.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use runtime::kafka::exactly_once::{Failure, Incoming, Outgoing, Output, Stage};
+use runtime::{
+    kafka::exactly_once::{Failure, Incoming, Outgoing, Output, Stage},
+    traces,
+};
 use schemas::{
     Micros, SetAside,
     avro::{AvroError, Encoder, Record},
@@ -194,7 +197,7 @@ fn trace(record: &Incoming<'_>) -> Vec<(String, Vec<u8>)> {
     let parent = record
         .headers
         .iter()
-        .find(|(name, _)| *name == "traceparent");
+        .find(|(name, _)| *name == traces::HEADER);
     parent
         .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
         .into_iter()

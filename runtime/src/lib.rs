@@ -8,6 +8,7 @@ pub mod service;
 
 pub mod settings;
 pub mod telemetry;
+pub mod traces;
 
 mod admin;
 pub mod health;

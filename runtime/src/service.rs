@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::settings::{self, Problems, Settings, Sources};
 use crate::shutdown::{self, Shutdown};
 use crate::tasks::Tasks;
+use crate::traces::Traces;
 use crate::{admin, telemetry};
 
 use arguments::Command;
@@ -41,6 +42,8 @@ pub struct Context {
     pub tasks: Tasks,
     /// Metrics registered here are shown by the admin listener.
     pub metrics: prometheus::Registry,
+    /// Where spans of traced webhooks go.
+    pub traces: Traces,
     /// The only clock.
     pub clock: SharedClock,
 }
@@ -53,6 +56,7 @@ impl Context {
             shutdown,
             health: Health::default(),
             metrics: prometheus::Registry::new(),
+            traces: Traces::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -139,8 +143,20 @@ where
     };
     let instance = common.instance.resolved();
     info!(service = name, version = VERSION, instance, "starting");
+    let metrics = prometheus::Registry::new();
+    let traces = match Traces::start(&common.telemetry, name, instance, &metrics) {
+        Ok(traces) => traces,
+        Err(error) => {
+            complain(&format!("{name}: {error:#}"));
+            return EXIT_FAILED;
+        }
+    };
     let ended = runtime.block_on(async {
-        let context = Context::new();
+        let context = Context {
+            metrics,
+            traces: traces.clone(),
+            ..Context::new()
+        };
         let within = common.service.shutdown_within();
         shutdown::watch_over(&context.shutdown, &context.tasks, within)?;
         admin::start(&common.admin, &context)?;
@@ -149,6 +165,7 @@ where
     });
     // a hanging task must not keep the process from ending
     runtime.shutdown_background();
+    traces.close();
     match ended {
         Ok(()) => {
             info!(service = name, "stopped");

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::panic;
 
 use anyhow::Context;
-use tracing::{error, warn};
+use tracing::error;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -36,9 +36,6 @@ pub fn start(settings: &TelemetrySettings) -> anyhow::Result<()> {
         .is_ok()
     {
         log_panics();
-        if !settings.otlp_endpoint.is_empty() {
-            warn!("telemetry.otlp_endpoint is set, but this build sends no traces");
-        }
     }
     Ok(())
 }

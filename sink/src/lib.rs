@@ -157,5 +157,6 @@ fn parts(
         clock: context.clock.clone(),
         shutdown: context.shutdown.clone(),
         handle,
+        traces: context.traces.clone(),
     })
 }

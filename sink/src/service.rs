@@ -13,7 +13,10 @@ use std::{
 };
 
 use rdkafka::message::OwnedMessage;
-use runtime::{backoff::Backoff, clock::SharedClock, health::Part, shutdown::Shutdown};
+use runtime::{
+    backoff::Backoff, clock::SharedClock, health::Part, shutdown::Shutdown, traces::Traces,
+};
+use spans::Spans;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -30,6 +33,7 @@ use crate::{
 mod blocks;
 mod group;
 mod records;
+mod spans;
 
 /// How long one look at Kafka or at the insert may take before the other has its turn.
 const TURN: Duration = Duration::from_millis(50);
@@ -64,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) clock: SharedClock,
     pub(crate) shutdown: Shutdown,
     pub(crate) handle: Handle,
+    pub(crate) traces: Traces,
 }
 
 pub(crate) struct Worker {
@@ -81,6 +86,7 @@ pub(crate) struct Worker {
     held: VecDeque<OwnedMessage>,
     blocked_since: Option<Instant>,
     paused: bool,
+    spans: Spans,
     /// The group has moved on without us: what still arrives is not ours.
     fenced_since: Option<Instant>,
     backoff: Backoff,
@@ -99,6 +105,7 @@ impl Worker {
             held: VecDeque::new(),
             blocked_since: None,
             paused: false,
+            spans: Spans::new(parts.traces.clone()),
             fenced_since: None,
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             try_again_at: None,

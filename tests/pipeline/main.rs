@@ -18,3 +18,4 @@ mod set_aside;
 mod shutdown;
 mod store_tls;
 mod tenancy;
+mod traces;

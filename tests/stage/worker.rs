@@ -13,6 +13,7 @@ use runtime::{
     service::{Context, allocator::GIVES_BACK},
     shutdown::Shutdown,
     tasks::Tasks,
+    traces::Traces,
 };
 
 use crate::{
@@ -56,6 +57,7 @@ pub fn run<S: Stage>(options: &Options, stage: S, records: u64) {
         health: Health::default(),
         tasks: Tasks::new(shutdown.clone()),
         metrics: prometheus::Registry::new(),
+        traces: Traces::default(),
         clock: Arc::new(SystemClock),
     };
     let mut timed = Timed {

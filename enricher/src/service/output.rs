@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use runtime::kafka::exactly_once::{Failure, Outgoing, Output};
+use runtime::{
+    kafka::exactly_once::{Failure, Incoming, Outgoing, Output},
+    traces,
+};
 use schemas::{
     OrderedEvent, SetAside,
     avro::{AvroError, Encoder, Record},
@@ -140,6 +143,31 @@ impl Outputs {
         let value = record.map(<[u8]>::to_vec);
         out.send(output(&self.changelog, Some(partition), key, value));
         Ok(())
+    }
+}
+
+/// A record that belongs to a trace.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'a> {
+    key: &'a [u8],
+    trace: &'a [u8],
+}
+
+impl<'a> Cause<'a> {
+    pub(super) fn of(record: &Incoming<'a>) -> Option<Self> {
+        let is_trace = |(name, _): &&(&str, &[u8])| *name == traces::HEADER;
+        let (_, trace) = record.headers.iter().find(is_trace)?;
+        let key = record.key?;
+        Some(Self { key, trace })
+    }
+
+    /// Adds the trace, except to what time released meanwhile of other orders.
+    pub(super) fn told(cause: Option<Self>, mut output: Output) -> Output {
+        if let Some(cause) = cause.filter(|cause| cause.key == output.key) {
+            let header = (traces::HEADER.to_owned(), cause.trace.to_vec());
+            output.headers.push(header);
+        }
+        output
     }
 }
 

@@ -181,6 +181,7 @@ impl Site {
             tenants: Arc::new(Current::from_pointee(tenants::load(&file).unwrap())),
             delivery: Arc::new(delivery),
             privacy_key: Secret::new("a-key"),
+            traces: runtime::traces::Traces::default(),
             in_flight: InFlight::new(in_flight_bytes_max, in_flight_bytes_max),
             limits,
             proxies: Proxies::parse("127.0.0.1").unwrap(),

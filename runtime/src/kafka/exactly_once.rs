@@ -6,6 +6,7 @@
 //! succeeded: an abort drops the overlay and reads the same input again; an outcome that nobody
 //! knows (a broken connection at commit) throws the producer away and loads the state anew.
 
+mod spans;
 mod transaction;
 mod worker;
 

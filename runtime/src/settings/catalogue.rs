@@ -39,7 +39,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "telemetry",
-        keys: &["otlp_endpoint", "log_format", "log_level"],
+        keys: &["otlp_endpoint", "trace_ratio", "log_format", "log_level"],
     },
     Group {
         name: "service",

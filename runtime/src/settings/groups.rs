@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tracing_subscriber::filter::Targets;
 
 use super::{Problems, Secret};
+use crate::traces;
 
 const SECURITY_PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 const SASL_MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
@@ -75,6 +76,8 @@ pub struct InstanceSettings {
 pub struct TelemetrySettings {
     /// Where traces go; empty means nowhere.
     pub otlp_endpoint: String,
+    /// Share of the webhooks that are traced, from 0 to 1.
+    pub trace_ratio: f64,
     /// Form of a log line.
     pub log_format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, `trace` or `off`, also by target: `info,rdkafka=warn`.
@@ -239,6 +242,7 @@ impl InstanceSettings {
 
 impl TelemetrySettings {
     fn check(&self, problems: &mut Problems) {
+        traces::check(self, problems);
         if let Err(error) = self.log_level.parse::<Targets>() {
             problems.add("telemetry.log_level", format!("is no log level: {error}"));
         }

@@ -173,6 +173,8 @@ impl Worker {
         }
         self.count(&block, refused.len());
         self.parts.metrics.loaded(self.parts.table, seconds);
+        let (table, now) = (self.parts.table.label(), self.parts.clock.now_micros());
+        self.spans.settled(table, &block.intent.spans, now);
         self.in_flight = None;
         Ok(())
     }

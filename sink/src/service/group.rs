@@ -81,6 +81,7 @@ impl Worker {
         self.settled.clear();
         self.assigning = None;
         self.held.clear();
+        self.spans.forget();
         self.blocked_since = None;
     }
 }

@@ -66,6 +66,7 @@ impl Worker {
                 decode,
                 metrics,
                 table,
+                clock,
                 ..
             } = &mut self.parts;
             let record = match member.poll(wait) {
@@ -84,7 +85,11 @@ impl Worker {
                 continue;
             };
             metrics.received(*table, 1);
-            match take(&mut self.filling, decode, partition, &record, now_ms) {
+            let taken = take(&mut self.filling, decode, partition, &record, now_ms);
+            if taken.is_ok() {
+                self.spans.taken(partition, &record, || clock.now_micros());
+            }
+            match taken {
                 Ok(()) if self.filling.is_full() => break,
                 Ok(()) => {}
                 Err(why) => {
@@ -103,9 +108,15 @@ impl Worker {
     fn take_held(&mut self) {
         let now_ms = self.now_ms();
         while let Some(record) = self.held.front() {
-            let Parts { member, decode, .. } = &mut self.parts;
+            let Parts {
+                member,
+                decode,
+                clock,
+                ..
+            } = &mut self.parts;
             let taken = match member.partition(record) {
-                Some(partition) => take(&mut self.filling, decode, partition, record, now_ms),
+                Some(partition) => take(&mut self.filling, decode, partition, record, now_ms)
+                    .inspect(|()| self.spans.taken(partition, record, || clock.now_micros())),
                 None => Ok(()),
             };
             match taken {

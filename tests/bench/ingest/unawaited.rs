@@ -75,6 +75,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         tenants: Arc::new(Current::empty()),
         delivery: Arc::new(delivery),
         privacy_key: settings.privacy.key.clone(),
+        traces: runtime::traces::Traces::default(),
         in_flight: InFlight::new(http.in_flight_bytes_max, http.tenant_in_flight_bytes_max),
         limits: Limits {
             bytes_max: http.body_bytes_max,

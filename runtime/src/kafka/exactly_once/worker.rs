@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Log, LogError, Outgoing, Polled, Stage,
+    spans::Spans,
     transaction::{Metrics, Open, Trouble},
 };
 use crate::{
@@ -55,6 +56,7 @@ pub fn run<S: Stage>(options: &Options, stage: &mut S, context: &Context) -> any
     let mut log = KafkaLog::connect(options, context.clock.clone())?;
     let mut worker = Worker::new(&mut log, stage, context.clock.clone(), metrics);
     worker.health = Some(health);
+    worker.spans = Spans::new(options.name, context.traces.clone());
     let result = worker.run(&context.shutdown);
     log.close();
     result
@@ -73,6 +75,7 @@ pub(super) struct Worker<'a, L, S> {
     wanted: Option<Vec<i32>>,
     time_looked_at: Instant,
     pub(super) backoff: Backoff,
+    spans: Spans,
     /// Names of the input topics, so that a record's position costs no allocation.
     topics: Vec<Arc<str>>,
 }
@@ -96,6 +99,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             wanted: None,
             time_looked_at: Instant::now(),
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
+            spans: Spans::default(),
             topics: Vec::new(),
         }
     }
@@ -115,7 +119,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             Err(Trouble::Stop(error)) => Err(error),
             Err(Trouble::Abort(why) | Trouble::Renew(why)) => {
                 tracing::warn!(%why, "last transaction not committed, its input will be read again");
-                self.stage.discarded();
+                self.discard();
                 Ok(())
             }
         }
@@ -162,12 +166,14 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
 
     fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
         let mut outcome = Ok(());
-        let (stage, out, open, topics) = (
+        let (stage, out, open, topics, spans) = (
             &mut *self.stage,
             &mut self.out,
             &mut self.open,
             &mut self.topics,
+            &mut self.spans,
         );
+        let clock = &self.clock;
         let polled = self.log.poll(wait, &mut |record| {
             let open = open.get_or_insert_with(Open::new);
             open.records += 1;
@@ -175,7 +181,12 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             let topic = interned(topics, record.topic);
             open.positions
                 .insert((topic, record.partition), record.offset + 1);
+            let written = out.pending.len();
             outcome = stage.record(record, out);
+            if spans.are_on() {
+                let written = out.pending.get_mut(written..).unwrap_or_default();
+                spans.record(record, clock.now_micros(), written);
+            }
         })?;
         outcome?;
         if self.out.pending.len() >= SEND_MIN || self.out.bytes >= SEND_BYTES_MIN {
@@ -249,6 +260,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             self.stage.written(partition, offset);
         }
         self.stage.committed();
+        self.spans.committed(&self.clock);
         self.backoff.reset();
         Ok(())
     }
@@ -300,7 +312,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     /// Ends the open transaction without effect.
     fn abort(&mut self) -> Result<(), Trouble> {
         self.out.clear();
-        self.stage.discarded();
+        self.discard();
         if let Some(open) = self.open.take()
             && open.begun
         {
@@ -310,11 +322,16 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         Ok(())
     }
 
+    fn discard(&mut self) {
+        self.stage.discarded();
+        self.spans.discarded();
+    }
+
     fn recover(&mut self, trouble: Trouble, shutdown: &Shutdown) -> anyhow::Result<()> {
         let renew = match trouble {
             Trouble::Stop(error) => {
                 // The producer's end aborts what is open; the successor's init would as well.
-                self.stage.discarded();
+                self.discard();
                 return Err(error);
             }
             Trouble::Abort(why) => {
@@ -341,7 +358,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     fn renew(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         self.out.clear();
         self.open = None;
-        self.stage.discarded();
+        self.discard();
         while !shutdown.is_requested() {
             self.metrics.renewed.inc();
             match self.log.renew() {
