@@ -54,6 +54,7 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         attempts,
         ..
     } = folded;
+    let owned = |text: &&str| (*text).to_owned();
     Some(Order {
         tenant_id: key.tenant.clone(),
         provider: key.provider,
@@ -61,7 +62,7 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         revision: state.snapshots(),
         version: state.sequence(),
         status: outcome.status,
-        provider_status: decided.provider_status,
+        provider_status: decided.provider_status.map(str::to_owned),
         is_final: outcome.is_final,
         provisional_until: ends.provisional_until,
         fulfilment: newest.fulfilment,
@@ -74,16 +75,16 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         ended_at: ends.ended_at,
         last_event_at: last.place.occurred_at,
         reassignment_count: assignments.reassignments(),
-        driver: assignments.driver,
-        price: newest.price,
+        driver: assignments.driver.map(|driver| driver.map(owned)),
+        price: newest.price.cloned(),
         refund: refunds.sum(),
-        stops,
-        proofs,
+        stops: stops.iter().map(|stop| stop.map(owned)).collect(),
+        proofs: proofs.iter().map(|proof| proof.map(owned)).collect(),
         event_count: count(state.facts().count()),
         late_count: count(state.facts().filter(|fact| fact.late).count()),
         failed_attempts: attempts.count(),
-        canceled_by: ends.canceled_by,
-        cancel_reason: ends.cancel_reason,
+        canceled_by: ends.canceled_by.map(str::to_owned),
+        cancel_reason: ends.cancel_reason.map(str::to_owned),
         scheduled_at: newest.scheduled_at,
         replaces_order_id: lineage.replaces().cloned(),
         replaced_by_order_id: lineage.replaced_by().cloned(),
@@ -92,8 +93,8 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         chained: lineage.is_chained(),
         first_received_at: origin.first_received_at,
         endpoint_id: origin.endpoint_id.clone(),
-        external_order_id: newest.external_order_id,
-        parent_id: newest.parent_id,
+        external_order_id: newest.external_order_id.map(str::to_owned),
+        parent_id: newest.parent_id.map(str::to_owned),
         assurance: folded.assurance,
     })
 }
@@ -106,19 +107,19 @@ fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Everything that the facts say, so far.
+/// Everything that the facts say, so far. Its texts lie in the facts: most are said again by a later one.
 #[derive(Default)]
-struct Folded {
+struct Folded<'a> {
     fold: Fold,
-    decided: Decided,
-    assignments: Assignments,
-    newest: Newest,
-    stops: Vec<Stop>,
-    proofs: Vec<Proof>,
+    decided: Decided<'a>,
+    assignments: Assignments<'a>,
+    newest: Newest<'a>,
+    stops: Vec<Stop<&'a str>>,
+    proofs: Vec<Proof<&'a str>>,
     /// The weakest of all: the order rests on each of its events.
     assurance: Assurance,
     attempts: Attempts,
-    refunds: Refunds,
+    refunds: Refunds<'a>,
     proven: Proven,
 }
 
@@ -152,15 +153,15 @@ impl Attempts {
 
 /// What the fact said that gave the order its status.
 #[derive(Default)]
-struct Decided {
+struct Decided<'a> {
     at: Option<Micros>,
     /// When, with how far that can be trusted.
     when: When,
-    provider_status: Option<String>,
+    provider_status: Option<&'a str>,
     canceled: When,
 }
 
-impl Decided {
+impl Decided<'_> {
     /// A snapshot may know better when it was than our receipt does.
     fn at_or(&self, proven: Option<Micros>) -> Option<Micros> {
         at_or(self.when, proven)
@@ -176,22 +177,22 @@ fn at_or(mut when: When, proven: Option<Micros>) -> Option<Micros> {
 
 /// Of each, the newest that was said.
 #[derive(Default)]
-struct Newest {
+struct Newest<'a> {
     fulfilment: Option<Fulfilment>,
     /// The earliest: several events repeat it, with less precision or none.
     created_at: Option<Micros>,
     /// What stands for it where the carrier sends no times.
     creation_received_at: Option<Micros>,
     scheduled_at: Option<Micros>,
-    price: Option<schemas::Money>,
-    canceled_by: Option<String>,
-    cancel_reason: Option<String>,
-    external_order_id: Option<String>,
-    parent_id: Option<String>,
+    price: Option<&'a schemas::Money>,
+    canceled_by: Option<&'a str>,
+    cancel_reason: Option<&'a str>,
+    external_order_id: Option<&'a str>,
+    parent_id: Option<&'a str>,
 }
 
-impl Folded {
-    fn of(provider: Provider, state: &OrderState) -> Self {
+impl<'a> Folded<'a> {
+    fn of(provider: Provider, state: &'a OrderState) -> Self {
         let mut folded = Self::default();
         for fact in state.facts() {
             folded.add(provider, fact);
@@ -201,7 +202,7 @@ impl Folded {
         folded
     }
 
-    fn add(&mut self, provider: Provider, fact: &Fact) {
+    fn add(&mut self, provider: Provider, fact: &'a Fact) {
         let counts = self.fold.step(provider, fact);
         if counts {
             self.decide(fact);
@@ -233,14 +234,14 @@ impl Folded {
         }
     }
 
-    fn decide(&mut self, fact: &Fact) {
+    fn decide(&mut self, fact: &'a Fact) {
         let at = fact.place.occurred_at;
         let mut when = When::default();
         when.note(at, Source::of(fact));
         self.decided.at = Some(at);
         self.decided.when = when;
         if let Some(word) = &fact.provider_status {
-            self.decided.provider_status = Some(word.to_string());
+            self.decided.provider_status = Some(word);
         }
         if fact.says() == Some(Status::Canceled) {
             self.decided.canceled = when;
@@ -248,24 +249,25 @@ impl Folded {
     }
 
     /// Carriers repeat evidence with every later event, and may tell more of it.
-    fn prove(&mut self, proof: &Proof) {
-        let same = |known: &&mut Proof| {
+    fn prove(&mut self, proof: &'a Proof) {
+        let proof = proof.map(String::as_str);
+        let same = |known: &&mut Proof<&str>| {
             let stops = (known.stop_index, proof.stop_index);
             known.uri == proof.uri && (stops.0 == stops.1 || stops.0.is_none() || stops.1.is_none())
         };
         let Some(known) = self.proofs.iter_mut().find(same) else {
-            self.proofs.push(proof.clone());
+            self.proofs.push(proof);
             return;
         };
-        let before = std::mem::replace(known, proof.clone());
+        let before = std::mem::replace(known, proof);
         known.stop_index = known.stop_index.or(before.stop_index);
-        known.sha256 = known.sha256.take().or(before.sha256);
-        known.media_type = known.media_type.take().or(before.media_type);
+        known.sha256 = known.sha256.or(before.sha256);
+        known.media_type = known.media_type.or(before.media_type);
         known.bytes = known.bytes.or(before.bytes);
     }
 }
 
-impl Newest {
+impl<'a> Newest<'a> {
     fn created(&mut self, at: Micros, source: Source) {
         let known = match source {
             Source::Carrier | Source::Proof => &mut self.created_at,
@@ -274,11 +276,9 @@ impl Newest {
         *known = Some(known.map_or(at, |known| known.min(at)));
     }
 
-    fn lay_over(&mut self, extras: &Extras) {
-        fn over<T: Clone>(known: &mut Option<T>, said: &Option<T>) {
-            if said.is_some() {
-                known.clone_from(said);
-            }
+    fn lay_over(&mut self, extras: &'a Extras) {
+        fn over<T>(known: &mut Option<T>, said: Option<T>) {
+            *known = said.or(known.take());
         }
         let milestones = extras.milestones.iter();
         let created = milestones.filter(|milestone| {
@@ -297,35 +297,38 @@ impl Newest {
             Some(Fulfilment::Takeaway | Fulfilment::DineIn)
         ) || extras.fulfilment != Some(Fulfilment::Courier)
         {
-            over(&mut self.fulfilment, &extras.fulfilment);
+            over(&mut self.fulfilment, extras.fulfilment);
         }
-        over(&mut self.scheduled_at, &extras.scheduled_at);
-        over(&mut self.price, &extras.price);
-        over(&mut self.canceled_by, &extras.canceled_by);
-        over(&mut self.cancel_reason, &extras.cancel_reason);
-        over(&mut self.external_order_id, &extras.external_order_id);
-        over(&mut self.parent_id, &extras.parent_id);
+        over(&mut self.scheduled_at, extras.scheduled_at);
+        over(&mut self.price, extras.price.as_ref());
+        over(&mut self.canceled_by, extras.canceled_by.as_deref());
+        over(&mut self.cancel_reason, extras.cancel_reason.as_deref());
+        over(
+            &mut self.external_order_id,
+            extras.external_order_id.as_deref(),
+        );
+        over(&mut self.parent_id, extras.parent_id.as_deref());
     }
 }
 
 /// What an order has only because of how it ended.
 #[derive(Default)]
-struct Ends {
+struct Ends<'a> {
     delivered_at: Option<Micros>,
     canceled_at: Option<Micros>,
     ended_at: Option<Micros>,
     provisional_until: Option<Micros>,
-    canceled_by: Option<String>,
-    cancel_reason: Option<String>,
+    canceled_by: Option<&'a str>,
+    cancel_reason: Option<&'a str>,
 }
 
-impl Ends {
-    fn of(provider: Provider, outcome: Outcome, folded: &Folded) -> Self {
+impl<'a> Ends<'a> {
+    fn of(provider: Provider, outcome: Outcome, folded: &Folded<'a>) -> Self {
         let decided = &folded.decided;
         let called_off = || Self {
             ended_at: decided.at,
-            canceled_by: folded.newest.canceled_by.clone(),
-            cancel_reason: folded.newest.cancel_reason.clone(),
+            canceled_by: folded.newest.canceled_by,
+            cancel_reason: folded.newest.cancel_reason,
             ..Self::default()
         };
         match outcome.status {
@@ -338,7 +341,7 @@ impl Ends {
                 }
             }
             Status::Canceled => {
-                let by = folded.newest.canceled_by.as_deref();
+                let by = folded.newest.canceled_by;
                 let may_turn = provider == Provider::Lalamove && by == Some(LALAMOVE_SUPPORT);
                 let canceled_at = decided.at_or(folded.proven.canceled_at);
                 let until = canceled_at

@@ -30,6 +30,8 @@ pub struct Fold {
     reached: Reached,
     /// When the order was first said to be superseded.
     superseded_at: Option<Micros>,
+    /// Whether a stop was ever said to have failed: else there is nothing to ask the stops.
+    stop_failed: bool,
 }
 
 /// Until when which ranks may have been reached. What another one outlasts and outranks is left
@@ -76,6 +78,7 @@ impl Fold {
         if fact.kind == Kind::OrderSuperseded && self.superseded_at.is_none() {
             self.superseded_at = Some(fact.place.occurred_at);
         }
+        self.stop_failed = self.stop_failed || says_that_a_stop_failed(fact);
         let Some(said) = fact.says() else {
             return false;
         };
@@ -125,7 +128,8 @@ impl Fold {
         facts: impl Iterator<Item = &'a Fact>,
     ) -> Option<Outcome> {
         let standing = self.standing()?;
-        if provider != Provider::Lalamove || standing.status != Status::Delivered {
+        let is_closed = provider == Provider::Lalamove && standing.status == Status::Delivered;
+        if !is_closed || !self.stop_failed {
             return Some(standing);
         }
         let status = match drops(facts) {
@@ -153,6 +157,12 @@ impl Standing {
         }
         true
     }
+}
+
+fn says_that_a_stop_failed(fact: &Fact) -> bool {
+    let extras = fact.extras.as_deref();
+    let mut stops = extras.into_iter().flat_map(|extras| &extras.stops);
+    stops.any(|stop| stop.status == Some(Status::Failed))
 }
 
 fn is_kitchen(status: Status) -> bool {

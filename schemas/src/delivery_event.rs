@@ -2,6 +2,7 @@
 //! builds one; after that nobody validates again. Fields stand in the order of the Avro file.
 
 mod draft;
+mod forms;
 
 use std::collections::BTreeMap;
 

@@ -78,7 +78,8 @@ impl<'a> Money<&'a str> {
 }
 
 impl<T> Money<T> {
-    pub(crate) fn map<'s, U>(&'s self, form: impl FnOnce(&'s T) -> U) -> Money<U> {
+    /// The same, its currency as `form` gives it.
+    pub fn map<'s, U>(&'s self, form: impl FnOnce(&'s T) -> U) -> Money<U> {
         Money {
             amount: self.amount,
             scale: self.scale,

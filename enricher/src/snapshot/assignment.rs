@@ -10,8 +10,8 @@ use crate::fact::Fact;
 
 /// The assignments of an order so far, in event time.
 #[derive(Clone, Debug, Default)]
-pub struct Assignments {
-    current: Option<Assignment>,
+pub struct Assignments<'a> {
+    current: Option<Assignment<'a>>,
     /// Returns to the search after a driver, and drivers who took over without one.
     reassigned: i32,
     /// When the last one of them ended: what is older is no longer told of the order.
@@ -20,16 +20,16 @@ pub struct Assignments {
     first_at: Option<Micros>,
     picked_up: When,
     /// The last known one: carriers clear it when an order ends badly.
-    pub driver: Option<Driver>,
+    pub driver: Option<Driver<&'a str>>,
 }
 
 #[derive(Clone, Debug)]
-struct Assignment {
+struct Assignment<'a> {
     began: When,
-    driver_id: Option<String>,
+    driver_id: Option<&'a str>,
 }
 
-impl Assignments {
+impl<'a> Assignments<'a> {
     /// Of the driver who has the order now, or had it last.
     pub fn at(&self) -> Option<Micros> {
         self.current
@@ -51,7 +51,7 @@ impl Assignments {
     }
 
     /// Adds the next fact in place order; `counts`: the order's status is now this fact's.
-    pub fn add(&mut self, fact: &Fact, counts: bool) {
+    pub fn add(&mut self, fact: &'a Fact, counts: bool) {
         let at = fact.place.occurred_at;
         let extras = fact.extras.as_deref();
         let driver = extras.and_then(|extras| extras.driver.as_ref());
@@ -88,7 +88,7 @@ impl Assignments {
     }
 
     /// What happened at a stop is told of the stop; the pickup is the order's too.
-    fn reach(&mut self, milestone: &Milestone, driver: Option<&Driver>) {
+    fn reach(&mut self, milestone: &Milestone, driver: Option<&'a Driver>) {
         let Milestone {
             status,
             at,
@@ -104,20 +104,20 @@ impl Assignments {
         }
     }
 
-    fn begin(&mut self, at: Micros, source: Source, driver: Option<&Driver>) {
+    fn begin(&mut self, at: Micros, source: Source, driver: Option<&'a Driver>) {
         let id = driver.and_then(known_id);
         match &mut self.current {
             Some(current) if !current.is_of_another(id) => {
                 current.began.note(at, source);
                 if current.driver_id.is_none() {
-                    current.driver_id = id.map(Into::into);
+                    current.driver_id = id;
                 }
             }
             Some(_) | None => self.start(at, source, id),
         }
     }
 
-    fn start(&mut self, at: Micros, source: Source, id: Option<&str>) {
+    fn start(&mut self, at: Micros, source: Source, id: Option<&'a str>) {
         if let Some(began) = self.at() {
             self.first_at = self.first_at();
             self.reassigned = self.reassigned.saturating_add(1);
@@ -134,21 +134,22 @@ impl Assignments {
         began.note(at, source);
         self.current = Some(Assignment {
             began,
-            driver_id: id.map(Into::into),
+            driver_id: id,
         });
     }
 
     /// An event that assigns nothing names the driver all the same.
-    fn name(&mut self, at: Micros, source: Source, id: &str) {
+    fn name(&mut self, at: Micros, source: Source, id: &'a str) {
         match &mut self.current {
             Some(current) if current.is_of_another(Some(id)) => self.start(at, source, Some(id)),
-            Some(current) => current.driver_id = Some(id.into()),
+            Some(current) => current.driver_id = Some(id),
             None => {}
         }
     }
 
-    fn know(&mut self, report: &Driver) {
-        let same = match (self.driver.as_ref().and_then(known_id), known_id(report)) {
+    fn know(&mut self, report: &'a Driver) {
+        let known = self.driver.as_ref().and_then(|driver| driver.id);
+        let same = match (known, known_id(report)) {
             (Some(known), Some(reported)) => known == reported,
             (Some(_), None) | (None, Some(_) | None) => true,
         };
@@ -164,8 +165,8 @@ impl Assignments {
             (&mut driver.photo_url, &report.photo_url),
         ];
         for (known, reported) in pairs {
-            if let Some(text) = reported.as_ref().filter(|text| !text.is_empty()) {
-                *known = Some(text.clone());
+            if let Some(text) = reported.as_deref().filter(|text| !text.is_empty()) {
+                *known = Some(text);
             }
         }
         if self.driver == Some(Driver::default()) {
@@ -174,9 +175,9 @@ impl Assignments {
     }
 }
 
-impl Assignment {
+impl Assignment<'_> {
     fn is_of_another(&self, id: Option<&str>) -> bool {
-        match (self.driver_id.as_deref(), id) {
+        match (self.driver_id, id) {
             (Some(known), Some(id)) => known != id,
             (None, _) | (_, None) => false,
         }

@@ -4,14 +4,14 @@ use schemas::Money;
 
 /// Refunds so far, in event time. One that a carrier repeats under its own id is one.
 #[derive(Clone, Debug, Default)]
-pub struct Refunds(Vec<(Option<String>, Money)>);
+pub struct Refunds<'a>(Vec<(Option<&'a str>, &'a Money)>);
 
-impl Refunds {
-    pub fn add(&mut self, id: Option<&str>, money: &Money) {
-        let same = |known: &&mut (Option<String>, Money)| id.is_some() && known.0.as_deref() == id;
+impl<'a> Refunds<'a> {
+    pub fn add(&mut self, id: Option<&'a str>, money: &'a Money) {
+        let same = |known: &&mut (Option<&str>, &Money)| id.is_some() && known.0 == id;
         match self.0.iter_mut().find(same) {
-            Some((_, known)) => known.clone_from(money),
-            None => self.0.push((id.map(Into::into), money.clone())),
+            Some((_, known)) => *known = money,
+            None => self.0.push((id, money)),
         }
     }
 
@@ -20,7 +20,7 @@ impl Refunds {
     pub fn sum(self) -> Option<Money> {
         let (_, newest) = self.0.last()?;
         let same = || {
-            let all = self.0.iter().map(|(_, money)| money);
+            let all = self.0.iter().map(|(_, money)| *money);
             all.filter(|money| money.currency == newest.currency)
         };
         let scale = same().map(|money| money.scale).max()?;
@@ -29,7 +29,7 @@ impl Refunds {
             same().try_fold(0_i64, |sum, money| sum.checked_add(money.rescaled(finest)?))
         });
         Some(sum.map_or_else(
-            || newest.clone(),
+            || (*newest).clone(),
             |amount| Money {
                 amount,
                 scale,
@@ -44,9 +44,13 @@ mod tests {
     use super::*;
 
     fn sum(refunds: &[(Option<&str>, &str, &str)]) -> Option<(i64, i32, String)> {
+        let moneys: Vec<Money> = refunds
+            .iter()
+            .map(|(_, amount, currency)| Money::parse(amount, *currency).unwrap())
+            .collect();
         let mut all = Refunds::default();
-        for (id, amount, currency) in refunds {
-            all.add(*id, &Money::parse(amount, *currency).unwrap());
+        for ((id, ..), money) in refunds.iter().zip(&moneys) {
+            all.add(*id, money);
         }
         all.sum()
             .map(|money| (money.amount, money.scale, money.currency))

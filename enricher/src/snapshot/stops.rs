@@ -75,37 +75,32 @@ fn position<'a>(
 }
 
 /// Lays a partial report over what is known.
-pub fn merge(known: &mut Vec<Stop>, report: &Stop) {
-    let at = position(
-        known.iter().map(|stop| (stop.index, stop.id.as_deref())),
-        report,
-    );
+pub fn merge<'a>(known: &mut Vec<Stop<&'a str>>, report: &'a Stop) {
+    let at = position(known.iter().map(|stop| (stop.index, stop.id)), report);
+    let mut report = report.map(String::as_str);
+    report.status = report.status.filter(is_known);
     let Some(stop) = at.and_then(|at| known.get_mut(at)) else {
-        let mut stop = report.clone();
-        stop.status = stop.status.filter(is_known);
-        known.push(stop);
+        known.push(report);
         return;
     };
-    fn over<T: Clone>(known: &mut Option<T>, reported: &Option<T>) {
-        if reported.is_some() {
-            known.clone_from(reported);
-        }
+    fn over<T>(known: &mut Option<T>, reported: Option<T>) {
+        *known = reported.or(known.take());
     }
     stop.index = report.index;
-    over(&mut stop.id, &report.id);
-    over(&mut stop.status, &report.status.filter(is_known));
-    over(&mut stop.provider_status, &report.provider_status);
-    over(&mut stop.latitude, &report.latitude);
-    over(&mut stop.longitude, &report.longitude);
-    over(&mut stop.address, &report.address);
-    over(&mut stop.contact, &report.contact);
-    over(&mut stop.phone, &report.phone);
-    over(&mut stop.occurred_at, &report.occurred_at);
-    over(&mut stop.window_start, &report.window_start);
-    over(&mut stop.window_end, &report.window_end);
-    over(&mut stop.cash_on_delivery, &report.cash_on_delivery);
-    over(&mut stop.failure_reason, &report.failure_reason);
-    over(&mut stop.tracking_id, &report.tracking_id);
+    over(&mut stop.id, report.id);
+    over(&mut stop.status, report.status);
+    over(&mut stop.provider_status, report.provider_status);
+    over(&mut stop.latitude, report.latitude);
+    over(&mut stop.longitude, report.longitude);
+    over(&mut stop.address, report.address);
+    over(&mut stop.contact, report.contact);
+    over(&mut stop.phone, report.phone);
+    over(&mut stop.occurred_at, report.occurred_at);
+    over(&mut stop.window_start, report.window_start);
+    over(&mut stop.window_end, report.window_end);
+    over(&mut stop.cash_on_delivery, report.cash_on_delivery);
+    over(&mut stop.failure_reason, report.failure_reason);
+    over(&mut stop.tracking_id, report.tracking_id);
 }
 
 #[cfg(test)]
@@ -123,15 +118,15 @@ mod tests {
 
     #[test]
     fn a_stop_is_known_by_its_id_and_else_by_its_index() {
+        let reports = [
+            stop(1, None, None),
+            stop(1, Some("a"), Some(Status::Failed)),
+            stop(2, Some("a"), None),
+            stop(1, Some("b"), None),
+        ];
         let mut known = Vec::new();
-        merge(&mut known, &stop(1, None, None));
-        merge(&mut known, &stop(1, Some("a"), Some(Status::Failed)));
-        merge(&mut known, &stop(2, Some("a"), None));
-        merge(&mut known, &stop(1, Some("b"), None));
-        let seen: Vec<_> = known
-            .iter()
-            .map(|s| (s.index, s.id.as_deref(), s.status))
-            .collect();
+        reports.iter().for_each(|report| merge(&mut known, report));
+        let seen: Vec<_> = known.iter().map(|s| (s.index, s.id, s.status)).collect();
         assert_eq!(
             seen,
             [(2, Some("a"), Some(Status::Failed)), (1, Some("b"), None)]
@@ -140,12 +135,17 @@ mod tests {
 
     #[test]
     fn a_later_report_without_a_field_keeps_the_earlier_value() {
-        let mut known = vec![Stop {
-            address: Some("here".into()),
-            ..stop(0, None, None)
-        }];
-        merge(&mut known, &stop(0, None, Some(Status::Unknown)));
-        assert_eq!(known[0].address.as_deref(), Some("here"));
+        let address = Some("here".into());
+        let reports = [
+            Stop {
+                address,
+                ..stop(0, None, None)
+            },
+            stop(0, None, Some(Status::Unknown)),
+        ];
+        let mut known = Vec::new();
+        reports.iter().for_each(|report| merge(&mut known, report));
+        assert_eq!(known[0].address, Some("here"));
         assert_eq!(known[0].status, None);
     }
 }

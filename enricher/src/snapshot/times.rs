@@ -91,7 +91,7 @@ impl Proven {
     }
 
     /// Fills in what the stops themselves do not say.
-    pub fn fill(&self, stops: &mut Vec<Stop>) {
+    pub fn fill(&self, stops: &mut Vec<Stop<&str>>) {
         let mut proofs = self.stops.clone();
         // the last thing that happened at a stop comes first, as a stop without a status takes it
         proofs.sort_by_key(|(_, status, at)| std::cmp::Reverse((*at, status.rank())));

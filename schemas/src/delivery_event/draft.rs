@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{DeliveryEvent, Draft, Driver, PricePart, Proof, Stop};
+use super::{DeliveryEvent, Draft};
 
 /// Most events have fewer.
 const USUAL: usize = 16;
@@ -83,10 +83,14 @@ impl Draft<'_> {
             milestones: self.milestones.clone(),
             replaces_order_id: self.replaces_order_id.map(|id| id.map(owned)),
             replaced_by_order_id: self.replaced_by_order_id.map(|id| id.map(owned)),
-            driver: self.driver.as_ref().map(Driver::owned),
+            driver: self.driver.as_ref().map(|driver| driver.map(owned)),
             location: self.location,
             price: self.price.map(|money| money.map(owned)),
-            price_parts: self.price_parts.iter().map(PricePart::owned).collect(),
+            price_parts: self
+                .price_parts
+                .iter()
+                .map(|part| part.map(owned))
+                .collect(),
             balance: self.balance.map(|money| money.map(owned)),
             refund: self.refund.map(|money| money.map(owned)),
             refund_partner: self.refund_partner.map(|money| money.map(owned)),
@@ -96,8 +100,8 @@ impl Draft<'_> {
             edited_by: optional(&self.edited_by),
             edit_reason: optional(&self.edit_reason),
             attempt: self.attempt,
-            stops: self.stops.iter().map(Stop::owned).collect(),
-            proofs: self.proofs.iter().map(Proof::owned).collect(),
+            stops: self.stops.iter().map(|stop| stop.map(owned)).collect(),
+            proofs: self.proofs.iter().map(|proof| proof.map(owned)).collect(),
             share_link: optional(&self.share_link),
             external_order_id: optional(&self.external_order_id),
             market: optional(&self.market),
@@ -111,62 +115,6 @@ impl Draft<'_> {
             assurance: self.assurance,
             mapping_version: owned(&self.mapping_version),
             replay_id: optional(&self.replay_id),
-        }
-    }
-}
-
-impl Driver<&str> {
-    fn owned(&self) -> Driver {
-        Driver {
-            id: optional(&self.id),
-            name: optional(&self.name),
-            phone: optional(&self.phone),
-            plate_number: optional(&self.plate_number),
-            photo_url: optional(&self.photo_url),
-        }
-    }
-}
-
-impl PricePart<&str> {
-    fn owned(&self) -> PricePart {
-        PricePart {
-            name: owned(&self.name),
-            money: self.money.map(owned),
-        }
-    }
-}
-
-impl Stop<&str> {
-    fn owned(&self) -> Stop {
-        Stop {
-            index: self.index,
-            id: optional(&self.id),
-            status: self.status,
-            provider_status: optional(&self.provider_status),
-            latitude: self.latitude,
-            longitude: self.longitude,
-            address: optional(&self.address),
-            contact: optional(&self.contact),
-            phone: optional(&self.phone),
-            occurred_at: self.occurred_at,
-            window_start: self.window_start,
-            window_end: self.window_end,
-            cash_on_delivery: self.cash_on_delivery.map(|money| money.map(owned)),
-            failure_reason: optional(&self.failure_reason),
-            tracking_id: optional(&self.tracking_id),
-        }
-    }
-}
-
-impl Proof<&str> {
-    fn owned(&self) -> Proof {
-        Proof {
-            role: owned(&self.role),
-            stop_index: self.stop_index,
-            uri: owned(&self.uri),
-            sha256: optional(&self.sha256),
-            media_type: optional(&self.media_type),
-            bytes: self.bytes,
         }
     }
 }
