@@ -24,6 +24,18 @@ pub struct Release {
     pub late: bool,
 }
 
+/// What a failure does to its order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing: an attempt, or no failure at all.
+    #[default]
+    Open,
+    /// It is over, unless the goods come back: a closed order of which no drop has its goods.
+    Ends,
+    /// It is over, the way back included: the carrier's word itself means so.
+    EndsLast,
+}
+
 /// One released event. The short names keep the changelog small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
@@ -52,6 +64,9 @@ pub struct Fact {
     /// FAILED with words that end an order.
     #[serde(rename = "f", default, skip_serializing_if = "is_false")]
     pub ends: bool,
+    /// Not even a way back of the same time goes on from there: see [`Ending`].
+    #[serde(rename = "fl", default, skip_serializing_if = "is_false")]
+    pub ends_last: bool,
     #[serde(rename = "a")]
     pub assurance: Assurance,
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
@@ -116,8 +131,8 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Fact {
-    /// `ends`: its words end an order, as [`ends_an_order`] says.
-    pub fn of(event: &DeliveryEvent, content: Content, release: Release, ends: bool) -> Self {
+    /// `ending`: what [`Ending::of`] says of its words.
+    pub fn of(event: &DeliveryEvent, content: Content, release: Release, ending: Ending) -> Self {
         Self {
             place: Place::of(event),
             receipt_id: event.receipt_id,
@@ -130,7 +145,8 @@ impl Fact {
             status: event.status,
             source: event.occurred_at_source,
             uncertainty_ms: event.occurred_at_uncertainty_ms.unwrap_or(0),
-            ends,
+            ends: ending != Ending::Open,
+            ends_last: ending == Ending::EndsLast,
             assurance: event.assurance,
             provider_status: event.provider_status.as_deref().map(Box::from),
             extras: Extras::of(event).map(Box::new),
@@ -165,21 +181,28 @@ impl Fact {
     }
 }
 
-/// FAILED is final only where the mapping says so of exactly these words.
-pub fn ends_an_order(event: &DeliveryEvent, mapping: &Mapping) -> bool {
-    if event.status != Some(Status::Failed) {
-        return false;
+impl Ending {
+    /// FAILED is final only where the mapping says so of exactly these words. Where it maps them to
+    /// FAILED itself they mean the last failure; else the event's stops made it one.
+    pub fn of(event: &DeliveryEvent, mapping: &Mapping) -> Self {
+        if event.status != Some(Status::Failed) {
+            return Self::Open;
+        }
+        let attribute = |name: &str| event.attributes.get(name).map(String::as_str);
+        let words = Words {
+            service: attribute("service"),
+            event_type: &event.provider_event_type,
+            provider_status: event.provider_status.as_deref(),
+            sub_status: attribute("sub_status"),
+        };
+        match mapping.find(event.provider, words) {
+            Some(meaning) if meaning.is_final && meaning.status == Some(Status::Failed) => {
+                Self::EndsLast
+            }
+            Some(meaning) if meaning.is_final => Self::Ends,
+            Some(_) | None => Self::Open,
+        }
     }
-    let attribute = |name: &str| event.attributes.get(name).map(String::as_str);
-    let words = Words {
-        service: attribute("service"),
-        event_type: &event.provider_event_type,
-        provider_status: event.provider_status.as_deref(),
-        sub_status: attribute("sub_status"),
-    };
-    mapping
-        .find(event.provider, words)
-        .is_some_and(|meaning| meaning.is_final)
 }
 
 impl Extras {

@@ -13,7 +13,7 @@ use crate::{
     codec::shared,
     content::Content,
     effects::Effects,
-    fact::{Fact, Release},
+    fact::{Ending, Fact, Release},
     lineage::Lineage,
     outcome,
     place::{Place, Span},
@@ -213,7 +213,7 @@ impl OrderState {
         let Waiting {
             event,
             content,
-            ends,
+            ending,
             ..
         } = waiting;
         let span = Span::new(
@@ -230,7 +230,7 @@ impl OrderState {
         let status_before = self.outcome();
         self.write(
             Arc::unwrap_or_clone(event),
-            (content, ends),
+            (content, ending),
             (release, status_before),
             (time_ms, to),
         );
@@ -240,13 +240,13 @@ impl OrderState {
     pub(crate) fn revise(
         &mut self,
         event: DeliveryEvent,
-        (content, ends): (Content, bool),
+        (content, ending): (Content, Ending),
         (time_ms, to): (i64, &mut Effects),
     ) {
         if let Some(waiting) = self.window.take(event.event_id) {
             self.window.insert(Waiting {
                 repeats: waiting.repeats,
-                ..Waiting::new(event, content, waiting.deadline_ms, ends)
+                ..Waiting::new(event, content, waiting.deadline_ms, ending)
             });
             to.outcomes.push(outcome::Outcome::Repeated);
             return;
@@ -266,18 +266,18 @@ impl OrderState {
             late: known.late,
         };
         let released = (release, status_before);
-        self.write(event, (content, ends), released, (time_ms, to));
+        self.write(event, (content, ending), released, (time_ms, to));
     }
 
     fn write(
         &mut self,
         event: DeliveryEvent,
-        (content, ends): (Content, bool),
+        (content, ending): (Content, Ending),
         (release, status_before): (Release, Option<Outcome>),
         (time_ms, to): (i64, &mut Effects),
     ) {
         self.learn(&event, to);
-        self.insert(event.provider, Fact::of(&event, content, release, ends));
+        self.insert(event.provider, Fact::of(&event, content, release, ending));
         let status_after = self.outcome();
         to.order(OrderedEvent {
             sequence: release.sequence,

@@ -12,7 +12,7 @@ use crate::{
     codec::{CodecError, Record},
     content::Content,
     effects::Effects,
-    fact::ends_an_order,
+    fact::Ending,
     lineage::Message,
     order::{
         OrderState,
@@ -136,7 +136,7 @@ impl Partition {
         if state.is_some_and(OrderState::is_gone) {
             return to.refuse(&event, Reason::Expired, EXPIRED.into());
         }
-        let ends = ends_an_order(&event, &self.rules.mapping);
+        let ending = Ending::of(&event, &self.rules.mapping);
         let known = state.map(|state| state.recognise(&mut event));
         let Recognised {
             sighting,
@@ -174,7 +174,7 @@ impl Partition {
                 }
                 let waiting = Waiting {
                     repeats,
-                    ..Waiting::new(event, content, deadline_ms, ends)
+                    ..Waiting::new(event, content, deadline_ms, ending)
                 };
                 rules.holds.admit(state, waiting, time_ms, to);
                 if let Some(cause) = crowd {
@@ -184,7 +184,7 @@ impl Partition {
             Sighting::Revision => {
                 self.change(key, appended.at_ms, to, |state, rules, time_ms, to| {
                     state.grow(&event, appended.bytes);
-                    state.revise(event, (content, ends), (time_ms, to));
+                    state.revise(event, (content, ending), (time_ms, to));
                     rules.holds.settle(state, time_ms, to);
                 });
             }

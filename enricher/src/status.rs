@@ -10,7 +10,7 @@
 //! one that stands: it counts only where none of them, whether it counted or not, overlaps it and
 //! ranks higher. That depends on the facts alone, so the order in which they arrived changes nothing.
 
-use schemas::{Kind, Micros, Provider, Status};
+use schemas::{Kind, Micros, OccurredAtSource, Provider, Status};
 use smallvec::SmallVec;
 
 use crate::{
@@ -19,9 +19,8 @@ use crate::{
     snapshot::stops::{Drops, drops},
 };
 
-/// A failure that ends an order comes after the way back that failed: carriers without a time for
-/// either give both the same.
-const ENDED_RANK: u8 = Status::Returned.rank() + 1;
+/// A way back that failed comes after it: carriers without a time for either give both the same.
+const LAST_RANK: u8 = Status::Returned.rank() + 1;
 
 /// What stands after some facts.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +60,9 @@ impl Reached {
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     status: Status,
-    carrier_dated: bool,
+    /// By the carrier's clock, at which the status was reported. A time that stands among the fields of a
+    /// snapshot, each set for its own reason, does not say in which order things were reported.
+    clock_dated: bool,
     ends: bool,
 }
 
@@ -88,12 +89,12 @@ impl Fold {
         };
         let next = Standing {
             status,
-            carrier_dated: fact.is_carrier_dated(),
+            clock_dated: fact.source == OccurredAtSource::ProviderClock,
             ends: fact.ends,
         };
         let span = fact.span();
-        let rank = if fact.ends {
-            ENDED_RANK.max(status.rank())
+        let rank = if fact.ends_last {
+            LAST_RANK.max(status.rank())
         } else {
             status.rank()
         };
@@ -150,7 +151,7 @@ impl Standing {
             return false;
         }
         let is_final = self.status.is_final() || self.ends;
-        if is_final && !(self.carrier_dated && next.carrier_dated) {
+        if is_final && !(self.clock_dated && next.clock_dated) {
             return next.status.is_final()
                 || next.ends
                 || matches!(next.status, Status::Returning | Status::Replaced);

@@ -155,7 +155,7 @@ impl OrderState {
         let content = Content::of(&event);
         self.window.insert(Waiting {
             repeats: Some(event_id),
-            ..Waiting::new(event, content, waiting.deadline_ms, waiting.ends)
+            ..Waiting::new(event, content, waiting.deadline_ms, waiting.ending)
         });
     }
 
@@ -194,7 +194,7 @@ impl OrderState {
             .window
             .iter()
             .filter(|waiting| waiting.repeats.is_none())
-            .map(|waiting| Fact::of(&waiting.event, waiting.content, release, waiting.ends))
+            .map(|waiting| Fact::of(&waiting.event, waiting.content, release, waiting.ending))
             .collect();
         let mut facts: Vec<&Fact> = self
             .facts()

@@ -187,7 +187,12 @@ mod tests {
             revision: i32::MAX,
             late: true,
         };
-        let fact = Fact::of(event, Content::of(event), release, true);
+        let fact = Fact::of(
+            event,
+            Content::of(event),
+            release,
+            crate::fact::Ending::EndsLast,
+        );
         let takes = order_window::takes(event).max(size(&fact)) + RUN_BYTES;
         let bound = at_most(event, bytes);
         assert!(takes <= bound, "{takes} of {bound}");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::{
     codec::{bytes16, size},
     content::Content,
-    fact::ends_an_order,
+    fact::Ending,
     place::Place,
     shelf::Waits,
 };
@@ -21,8 +21,8 @@ pub struct Waiting {
     pub content: Content,
     /// End of its hold, in the time of the partition's records.
     pub deadline_ms: i64,
-    /// Its words end an order.
-    pub ends: bool,
+    /// What its words do to its order.
+    pub ending: Ending,
     /// The id of an event that it equals: when its turn comes it is an event of its own or a
     /// duplicate.
     pub repeats: Option<EventId>,
@@ -38,6 +38,8 @@ struct Kept {
     event: DeliveryEvent,
     #[serde(rename = "f", default)]
     ends: Option<bool>,
+    #[serde(rename = "fl", default)]
+    ends_last: bool,
     #[serde(rename = "q", default)]
     repeats: Option<Equals>,
 }
@@ -54,6 +56,8 @@ struct Keeping<'a> {
     event: &'a DeliveryEvent,
     #[serde(rename = "f")]
     ends: bool,
+    #[serde(rename = "fl", skip_serializing_if = "std::ops::Not::not")]
+    ends_last: bool,
     #[serde(rename = "q", skip_serializing_if = "Option::is_none")]
     repeats: Option<Equals>,
 }
@@ -61,12 +65,16 @@ struct Keeping<'a> {
 impl From<Kept> for Waiting {
     fn from(kept: Kept) -> Self {
         let content = Content::of(&kept.event);
-        // Older versions knew no mapping but the embedded one.
-        let embedded = || ends_an_order(&kept.event, Mapping::embedded());
-        let ends = kept.ends.unwrap_or_else(embedded);
+        let ending = match (kept.ends, kept.ends_last) {
+            (Some(true), true) => Ending::EndsLast,
+            (Some(true), false) => Ending::Ends,
+            (Some(false), _) => Ending::Open,
+            // Older versions knew no mapping but the embedded one.
+            (None, _) => Ending::of(&kept.event, Mapping::embedded()),
+        };
         Self {
             repeats: kept.repeats.map(|Equals(event_id)| event_id),
-            ..Self::new(kept.event, content, kept.deadline_ms, ends)
+            ..Self::new(kept.event, content, kept.deadline_ms, ending)
         }
     }
 }
@@ -76,7 +84,8 @@ impl Serialize for Waiting {
         Keeping {
             deadline_ms: self.deadline_ms,
             event: &self.event,
-            ends: self.ends,
+            ends: self.ending != Ending::Open,
+            ends_last: self.ending == Ending::EndsLast,
             repeats: self.repeats.map(Equals),
         }
         .serialize(to)
@@ -89,17 +98,18 @@ pub fn takes(event: &DeliveryEvent) -> usize {
         deadline_ms: i64::MAX,
         event,
         ends: true,
+        ends_last: true,
         repeats: Some(Equals(event.event_id)),
     })
 }
 
 impl Waiting {
-    pub fn new(event: DeliveryEvent, content: Content, deadline_ms: i64, ends: bool) -> Self {
+    pub fn new(event: DeliveryEvent, content: Content, deadline_ms: i64, ending: Ending) -> Self {
         Self {
             place: Place::of(&event),
             content,
             deadline_ms,
-            ends,
+            ending,
             repeats: None,
             event: Arc::new(event),
         }

@@ -72,27 +72,33 @@ fn an_unknown_status_changes_nothing() {
 }
 
 #[test]
-fn a_final_status_dated_by_us_yields_only_to_a_final_one_a_return_or_a_replacement() {
-    let receipt = |event: &mut DeliveryEvent| event.occurred_at_source = OccurredAtSource::Receipt;
-    check(
-        &[(Status::Delivered, 20), (Status::PickedUp, 30)],
-        receipt,
-        Status::Delivered,
-    );
-    check(
-        &[(Status::Delivered, 20), (Status::Canceled, 30)],
-        receipt,
-        Status::Canceled,
-    );
-    check(
-        &[(Status::Delivered, 20), (Status::Returning, 30)],
-        receipt,
-        Status::Returning,
-    );
+fn a_final_status_that_no_clock_of_the_carrier_dates_yields_only_to_a_final_one_a_return_or_a_replacement()
+ {
+    for source in [OccurredAtSource::Receipt, OccurredAtSource::ProviderField] {
+        yields_little(|event| event.occurred_at_source = source);
+    }
     check(
         &[(Status::Delivered, 20), (Status::PickedUp, 30)],
         |_| (),
         Status::PickedUp,
+    );
+}
+
+fn yields_little(adjust: impl Fn(&mut DeliveryEvent) + Copy) {
+    check(
+        &[(Status::Delivered, 20), (Status::PickedUp, 30)],
+        adjust,
+        Status::Delivered,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::Canceled, 30)],
+        adjust,
+        Status::Canceled,
+    );
+    check(
+        &[(Status::Delivered, 20), (Status::Returning, 30)],
+        adjust,
+        Status::Returning,
     );
 }
 
@@ -191,6 +197,45 @@ fn a_way_back_that_failed_is_the_end_even_at_the_same_time_and_whichever_came_fi
     assert_eq!((order.status, order.is_final), (Status::Returning, false));
 }
 
+/// What Ahamove's instant service says of a closed order: all in one time.
+fn closed(sub_status: &str, status: Status) -> DeliveryEvent {
+    let mut event = DeliveryEvent {
+        event_id: id(sub_status),
+        ..warehouse("COMPLETED", status)
+    };
+    let words = [("service", "instant"), ("sub_status", sub_status)];
+    let words = words.into_iter().filter(|(_, word)| !word.is_empty());
+    event.attributes = words
+        .map(|(name, word)| (name.to_owned(), word.to_owned()))
+        .collect();
+    event
+}
+
+#[test]
+fn goods_that_no_drop_took_come_back_at_the_same_time_whichever_is_told_first() {
+    let [failed, returning, returned] = [
+        closed("", Status::Failed),
+        closed("IN_RETURN", Status::Returning),
+        closed("RETURNED", Status::Returned),
+    ];
+    let order = folded([failed.clone()]);
+    assert_eq!((order.status, order.is_final), (Status::Failed, true));
+    for events in [
+        [failed.clone(), returning.clone()],
+        [returning.clone(), failed.clone()],
+    ] {
+        let order = folded(events);
+        assert_eq!((order.status, order.is_final), (Status::Returning, false));
+    }
+    for events in [
+        [failed.clone(), returning.clone(), returned.clone()],
+        [returned, returning, failed],
+    ] {
+        let order = folded(events);
+        assert_eq!((order.status, order.is_final), (Status::Returned, true));
+    }
+}
+
 const HOUR: i64 = 3_600;
 
 /// What Dellyman says, whose times may be an hour off.
@@ -216,12 +261,12 @@ fn a_time_that_may_be_an_hour_off_does_not_undo_a_pickup() {
 #[test]
 fn a_fact_is_judged_against_all_that_it_overlaps_and_not_only_the_one_that_stands() {
     let all = [
-        dellyman(Status::Delivered, 0),
+        dellyman(Status::AtDropoff, 0),
         dellyman(Status::InTransit, 3_900),
         dellyman(Status::Assigned, 7_800),
     ];
     // the last is certainly later than the first, yet perhaps earlier than the second
-    assert_eq!(folded(all.clone()).status, Status::Delivered);
+    assert_eq!(folded(all.clone()).status, Status::AtDropoff);
     let [first, _, last] = all;
     assert_eq!(folded([first, last]).status, Status::Assigned);
 }
