@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod normalize;
 pub mod privacy;
 
+mod amount;
 mod arena;
 mod event_time;
 mod json;

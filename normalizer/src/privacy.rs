@@ -1,5 +1,7 @@
 //! What happens to phones, names, addresses and plates, by the tenant's rule.
 
+mod phones;
+
 use std::{
     cell::OnceCell,
     collections::BTreeMap,
@@ -13,6 +15,8 @@ use crate::arena::Arena;
 
 /// Bytes of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
 const PSEUDONYM_BYTES: usize = 12;
+/// In place of a phone within a text.
+const DROPPED: &str = "***";
 /// Tenants whose derived key is kept; beyond, all are derived anew.
 const KEPT_MAX: usize = 1024;
 
@@ -106,6 +110,29 @@ impl<'a> TenantPrivacy<'a> {
     }
 }
 
+impl<'a> TenantPrivacy<'a> {
+    /// What may stand in an event in place of what somebody typed: the same, but for phones in it. A
+    /// name in it is not known as one.
+    pub(crate) fn apply_within(&self, text: &'a str) -> &'a str {
+        if self.rule == PiiRule::Keep {
+            return text;
+        }
+        let phones = phones::find(text);
+        let Some(last) = phones.last() else {
+            return text;
+        };
+        let (mut parts, mut from) = (Vec::with_capacity(2 * phones.len() + 1), 0);
+        for phone in &phones {
+            parts.push(text.get(from..phone.start).unwrap_or_default());
+            let personal = text.get(phone.clone()).unwrap_or_default();
+            parts.push(self.apply(personal).unwrap_or(DROPPED));
+            from = phone.end;
+        }
+        parts.push(text.get(last.end..).unwrap_or_default());
+        self.arena.concat(&parts)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +173,25 @@ mod tests {
         assert_eq!(apply("k", "acme", PiiRule::Keep, "Ann"), Some("Ann".into()));
         assert_eq!(apply("k", "acme", PiiRule::Drop, "Ann"), None);
         assert_eq!(apply("k", "acme", PiiRule::Pseudonymise, ""), None);
+    }
+
+    #[test]
+    fn a_phone_within_a_text_is_as_one_that_stands_alone() {
+        let within = |rule| {
+            let (privacy, arena) = (Privacy::new(b"k"), Arena::default());
+            let tenant = TenantId::borrowed("acme").unwrap();
+            let rule = TenantPrivacy::new(&privacy, tenant, rule, &arena);
+            rule.apply_within("call 84977000222, or 0912 345 678!")
+                .to_owned()
+        };
+        assert_eq!(within(PiiRule::Keep), "call 84977000222, or 0912 345 678!");
+        assert_eq!(within(PiiRule::Drop), "call ***, or ***!");
+        let pseudonym = |phone| apply("k", "acme", PiiRule::Pseudonymise, phone).unwrap();
+        let [first, second] = ["84977000222", "0912 345 678"].map(pseudonym);
+        assert_eq!(
+            within(PiiRule::Pseudonymise),
+            format!("call {first}, or {second}!")
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use nix::sys::stat::{Mode, umask};
 use tracing::{error, info};
 
 use crate::clock::{SharedClock, SystemClock};
@@ -127,6 +128,8 @@ where
     R: FnOnce(S, Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
+    // bodies, the spool and the state hold what carriers say of people
+    umask(Mode::S_IWGRP | Mode::S_IRWXO);
     let common = settings.common().clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

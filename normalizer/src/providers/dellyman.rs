@@ -23,6 +23,7 @@ use self::{
 };
 use super::snapshot::{self, cut, note};
 use crate::{
+    amount,
     json::{malformed, missing},
     normalize::{Essentials, Webhook},
     privacy::TenantPrivacy,
@@ -121,7 +122,7 @@ impl<'a> Source<'a> {
 
     fn amount(&self, text: &str) -> Option<Money<&'a str>> {
         let currency = self.webhook.headers.currency;
-        Money::borrowed(text, currency.unwrap_or(CURRENCY)).ok()
+        amount::amount(text, currency.unwrap_or(CURRENCY))
     }
 
     fn personal(&self, field: &Tree<'a>) -> Option<&'a str> {

@@ -7,8 +7,8 @@ use schemas::{
 
 use super::{Source, comment::says_nobody_accepted, input::Order};
 use crate::{
+    amount,
     providers::snapshot::{cut, images, note},
-    tree::plain_number,
 };
 
 /// So many of the amounts are totals.
@@ -135,24 +135,29 @@ pub(super) fn currency<'a>(order: &Order<'a>, of_endpoint: Option<&'a str>) -> &
 
 /// An amount of the order's currency. The dong has no minor unit, so `33000.0` is 33000.
 pub(super) fn amount<'a>(source: &Source<'a>, text: &str) -> Option<Money<&'a str>> {
-    let text = if source.currency == CURRENCY {
-        plain_number(text)
+    let money = amount::amount(text, source.currency)?;
+    Some(if source.currency == CURRENCY {
+        amount::shortest(money)
     } else {
-        text.into()
-    };
-    Money::borrowed(&text, source.currency).ok()
+        money
+    })
 }
 
 fn canceled<'a>(source: &Source<'a>, event: &mut Draft<'a>) {
     let order = &source.order;
     images(event, order.cancel_image_url, "cancellation", None);
-    event.cancel_reason = order.cancel_comment.word().map(cut);
+    event.cancel_reason = order.cancel_comment.word().map(|text| typed(source, text));
     event.canceled_by = match (event.status, order.cancel_by_user.flag()) {
         (Some(Status::Expired), _) => Some("system"),
         (Some(Status::Canceled), Some(true)) => Some("user"),
         (Some(Status::Canceled), Some(false)) => Some("driver_or_system"),
         (_, _) => None,
     };
+}
+
+/// What somebody typed.
+pub(super) fn typed<'a>(source: &Source<'a>, text: &'a str) -> &'a str {
+    cut(source.privacy.apply_within(text))
 }
 
 /// Whether the carrier called the order off because no driver took it in time; what the customer

@@ -9,7 +9,7 @@ use schemas::{
 use super::{
     Source,
     input::{Order, Stop},
-    order::amount,
+    order::{amount, typed},
     times::instant,
 };
 use crate::{
@@ -116,7 +116,7 @@ fn partial<'a>(
         phone: source.personal(stop.mobile),
         occurred_at: at,
         cash_on_delivery: cash(source, index, stop.cod, event),
-        failure_reason: stop.fail_comment.word().map(cut),
+        failure_reason: stop.fail_comment.word().map(|text| typed(source, text)),
         tracking_id: stop.tracking_number.word().map(cut),
         ..delivery_event::Stop::default()
     }

@@ -126,12 +126,13 @@ fn exact(source: &Source<'_>, kind: Kind) -> Option<Micros> {
 }
 
 /// The newest time that is set and not in the future; an order may be scheduled. Its creation dates
-/// nothing else.
+/// nothing else, also where an order for now repeats it as `order_time`.
 fn newest(source: &Source<'_>, kind: Kind, received_at: Micros) -> Option<Micros> {
     let order = &source.order;
     let created = (kind == Kind::OrderCreated).then_some(order.create_time);
+    let scheduled =
+        (instant(order.order_time) != instant(order.create_time)).then_some(order.order_time);
     let of_order = [
-        order.order_time,
         order.accept_time,
         order.board_time,
         order.pickup_time,
@@ -142,6 +143,7 @@ fn newest(source: &Source<'_>, kind: Kind, received_at: Micros) -> Option<Micros
     let of_stops = stops.flat_map(|stop| [stop.complete_time, stop.fail_time, stop.return_time]);
     of_order
         .into_iter()
+        .chain(scheduled)
         .chain(created)
         .chain(of_stops)
         .filter_map(instant)

@@ -11,7 +11,10 @@ use super::{
     input::{Amount, PAIRS_MAX},
     keep_raw, required,
 };
-use crate::json::{Pairs, Scalar, malformed, missing};
+use crate::{
+    amount,
+    json::{Pairs, Scalar, malformed, missing},
+};
 
 /// ISO codes have three letters.
 const CURRENCY_BYTES_MAX: usize = 8;
@@ -105,7 +108,7 @@ fn balance<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why
 }
 
 fn amount<'a>(field: &Scalar<'_>, currency: &'a str) -> Option<Money<&'a str>> {
-    Money::borrowed(field.word()?, currency).ok()
+    amount::amount(field.word()?, currency)
 }
 
 fn currency<'a>(field: &Scalar<'a>) -> Option<&'a str> {

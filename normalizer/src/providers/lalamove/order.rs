@@ -38,8 +38,9 @@ const METADATA_NAME_BYTES_MAX: usize = 64;
 
 pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why> {
     let data = source.data;
+    let typed = |text: &'a str| cut(source.privacy.apply_within(text));
     event.edited_by = data.edit_party.word().map(cut);
-    event.edit_reason = data.edit_reason.word().map(cut);
+    event.edit_reason = data.edit_reason.word().map(typed);
     if let Some(previous) = data.previous_data.get() {
         let stops = previous.stops.items.len();
         let stops = source.webhook.arena.text(format_args!("{stops}"));
@@ -58,7 +59,7 @@ pub(super) fn fill<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result
     };
     status(order, event)?;
     event.canceled_by = order.cancel_party.word().map(cut);
-    event.cancel_reason = order.cancel_reason.word().map(cut);
+    event.cancel_reason = order.cancel_reason.word().map(typed);
     let market = order.market.word().or_else(|| order.city.word());
     event.market = market.map(cut);
     dates(source, order, event);

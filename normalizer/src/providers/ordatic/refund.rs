@@ -42,7 +42,9 @@ pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) -> Result<(),
     };
     event.refund_id = refund.id.word().map(cut);
     note(event, "raw.data.refund.date", refund.date.word());
-    note(event, "refund_reason", refund.reason.word());
+    let privacy = source.webhook.privacy();
+    let reason = refund.reason.word().map(|text| privacy.apply_within(text));
+    note(event, "refund_reason", reason);
     let currency = parts.currency;
     event.refund = total(refund.total_rider, "totalRiderRefund", currency, event)?;
     event.refund_partner = total(refund.total_partner, "totalPartnerRefund", currency, event)?;

@@ -1,7 +1,7 @@
 //! One drop: an order with a pickup, which it shares with the others of its delivery, and one stop.
 
 use schemas::{
-    Kind, Money, OrderId, Status,
+    Kind, OrderId, Status,
     delivery_event::{Draft, Stop},
     set_aside::Why,
 };
@@ -12,7 +12,7 @@ use super::{
     input::Dropoff,
     times::{self, Times},
 };
-use crate::{json::malformed, normalize::Essentials, tree::Tree};
+use crate::{amount, json::malformed, normalize::Essentials, tree::Tree};
 
 /// Where the first drop's fields stand.
 const FIRST: &str = "raw.drops[0]";
@@ -96,7 +96,7 @@ impl<'a> Drop<'a> {
     fn price(&self, source: &Source<'a>, event: &mut Draft<'a>) {
         let currency = source.webhook.headers.currency;
         if let Some(text) = self.fields.amount.word() {
-            event.price = Money::borrowed(text, currency.unwrap_or(CURRENCY)).ok();
+            event.price = amount::amount(text, currency.unwrap_or(CURRENCY));
             if event.price.is_none() {
                 note(event, self.path(source, "raw.drops[0].amount"), Some(text));
             }
