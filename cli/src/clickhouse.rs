@@ -36,6 +36,6 @@ impl Clickhouse {
         self.0
             .rows(&query, parameters)
             .await
-            .context("asking ClickHouse")
+            .context("asking ClickHouse (WAYBILL__CLICKHOUSE__URL)")
     }
 }

@@ -44,9 +44,16 @@ const FIXED: &[(&str, &str)] = &[
     ("max_execution_time_leaf", "60"),
     ("allow_ddl", "0"),
     ("allow_introspection_functions", "0"),
+    // these read the marks and projections of a table past its row policies; `0` leaves no row of them
+    ("additional_table_filters", BEHIND_POLICIES),
     // one tenant's answers would be handed to another
     ("query_cache_share_between_users", "0"),
 ];
+
+/// The table functions that show what lies in parts, each by the name under which a filter finds it.
+const BEHIND_POLICIES: &str = "{'_table_function.mergeTreeIndex':'0',\
+    '_table_function.mergeTreeProjection':'0','_table_function.mergeTreeTextIndex':'0',\
+    '_table_function.mergeTreeAnalyzeIndexes':'0','_table_function.mergeTreeAnalyzeIndexesUUID':'0'}";
 
 /// Who is to see what.
 #[derive(Clone, Debug)]

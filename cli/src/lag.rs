@@ -53,7 +53,7 @@ pub(crate) fn all(settings: &Settings) -> anyhow::Result<Vec<Lag>> {
     let asking = member_of(settings, &format!("{prefix}status"))?;
     let groups = asking
         .fetch_group_list(None, ANSWER_WITHIN)
-        .context("asking Kafka for its groups")?;
+        .context("asking Kafka for its groups (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)")?;
     let mut names: Vec<String> = groups
         .groups()
         .iter()
@@ -90,7 +90,7 @@ fn member_of(settings: &Settings, group: &str) -> anyhow::Result<BaseConsumer> {
 fn ends(asking: &BaseConsumer, prefix: &str) -> anyhow::Result<Vec<End>> {
     let metadata = asking
         .fetch_metadata(None, ANSWER_WITHIN)
-        .context("asking Kafka for its topics")?;
+        .context("asking Kafka for its topics (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)")?;
     let mut ends = Vec::new();
     for name in Topic::ALL.iter().map(|topic| topic.name(prefix)) {
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {

@@ -76,9 +76,9 @@ impl Range {
         for (topic, partition) in partitions(&consumer, settings)? {
             asked.add_partition_offset(&topic, partition, Offset::Offset(since.millis()))?;
         }
-        let found = consumer
-            .offsets_for_times(asked, ANSWER_WITHIN)
-            .context("asking Kafka where a moment stands in raw")?;
+        let found = consumer.offsets_for_times(asked, ANSWER_WITHIN).context(
+            "asking Kafka where a moment stands in raw (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)",
+        )?;
         let mut range = Self {
             consumer,
             open: BTreeMap::new(),
@@ -258,7 +258,7 @@ fn partitions(consumer: &BaseConsumer, settings: &Settings) -> anyhow::Result<Ve
     for topic in TOPICS.map(|topic| topic.name(&settings.topology().prefix)) {
         let metadata = consumer
             .fetch_metadata(Some(&topic), ANSWER_WITHIN)
-            .context("asking Kafka for its topics")?;
+            .context("asking Kafka for its topics (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)")?;
         let found = metadata.topics().iter().find(|one| one.name() == topic);
         let numbers = found.into_iter().flat_map(|one| one.partitions());
         partitions.extend(numbers.map(|one| (topic.clone(), one.id())));

@@ -3,9 +3,44 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Context as _;
+use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::sender;
+use crate::{WrongUse, clickhouse::Clickhouse, sender, settings::Settings};
+
+/// Refuses a name that nobody has: a typing error would read as "nothing is wrong". A tenant that left the
+/// file is known by the webhooks that were received for it.
+pub(crate) async fn must_exist(
+    settings: &Settings,
+    clickhouse: &Clickhouse,
+    tenant: Option<&str>,
+) -> anyhow::Result<()> {
+    let Some(tenant) = tenant else {
+        return Ok(());
+    };
+    let in_file = settings.tenants_path().map(names).transpose()?;
+    if in_file.as_ref().is_some_and(|names| names.contains(tenant)) {
+        return Ok(());
+    }
+    #[derive(Deserialize)]
+    struct Known {
+        known: u8,
+    }
+    let sql = "SELECT count() > 0 AS known FROM (SELECT 1 FROM {database}.receipts_log \
+        WHERE tenant_id = {tenant:String} LIMIT 1)";
+    let found: Vec<Known> = clickhouse.rows(sql, &[("tenant", tenant)]).await?;
+    if found.first().is_some_and(|row| row.known == 1) {
+        return Ok(());
+    }
+    let names: Vec<String> = in_file.into_iter().flatten().collect();
+    let there = if names.is_empty() {
+        "set WAYBILL__TENANTS__PATH to have them listed".to_owned()
+    } else {
+        format!("there are: {}", names.join(", "))
+    };
+    let text = format!("no tenant {tenant}, and no webhook was ever received for one; {there}");
+    Err(WrongUse(text).into())
+}
 
 /// Of a file, or of the `*.toml` files of a folder. What is wrong with them is wrong use.
 pub(crate) fn names(path: &Path) -> anyhow::Result<BTreeSet<String>> {

@@ -113,7 +113,7 @@ fn existing(
     let metadata = admin
         .inner()
         .fetch_metadata(None, ANSWER_WITHIN)
-        .context("asking Kafka for its topics")?;
+        .context("asking Kafka for its topics (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)")?;
     let ours: Vec<String> = Topic::ALL
         .iter()
         .map(|topic| topic.name(&topology.prefix))

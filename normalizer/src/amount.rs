@@ -2,10 +2,18 @@
 
 use schemas::Money;
 
-use crate::tree::plain_number;
+use crate::{json::Scalar, tree::plain_number};
 
-/// Digit by digit; only a number with an exponent, which JSON allows, is spelled out first.
-pub(crate) fn amount<'a>(text: &str, currency: &'a str) -> Option<Money<&'a str>> {
+/// Digit by digit; a number may have an exponent, as JSON allows, a text not.
+pub(crate) fn amount<'a>(field: Scalar<'_>, currency: &'a str) -> Option<Money<&'a str>> {
+    if let Scalar::Number(text) = field {
+        return spelled(text, currency);
+    }
+    Money::borrowed(field.word()?, currency).ok()
+}
+
+/// Digit by digit; an exponent is spelled out first.
+pub(crate) fn spelled<'a>(text: &str, currency: &'a str) -> Option<Money<&'a str>> {
     match Money::borrowed(text, currency) {
         Ok(money) => Some(money),
         Err(_) if text.contains(['e', 'E']) => Money::borrowed(&plain_number(text), currency).ok(),
@@ -37,9 +45,12 @@ mod tests {
             ("e", None),
             ("", None),
         ] {
-            let found = amount(text, "HKD").map(|money| (money.amount, money.scale));
+            let found =
+                amount(Scalar::Number(text), "HKD").map(|money| (money.amount, money.scale));
             assert_eq!(found, expected, "{text}");
         }
+        assert_eq!(amount(Scalar::Text("1e3"), "HKD"), None);
+        assert!(amount(Scalar::Text("1.50"), "HKD").is_some());
     }
 
     #[test]
@@ -50,7 +61,7 @@ mod tests {
             ("12.50", (125, 1)),
             ("-7.0", (-7, 0)),
         ] {
-            let money = shortest(amount(text, "VND").unwrap());
+            let money = shortest(spelled(text, "VND").unwrap());
             assert_eq!((money.amount, money.scale), expected, "{text}");
         }
     }

@@ -152,6 +152,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "accounting",
         sql: include_str!("../clickhouse/023_accounting.sql"),
     },
+    Migration {
+        version: 24,
+        name: "outcomes",
+        sql: include_str!("../clickhouse/024_outcomes.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

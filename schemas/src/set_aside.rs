@@ -196,8 +196,9 @@ const fn replayable(reason: Reason) -> bool {
         | Reason::TooLarge
         | Reason::LineageLimit
         | Reason::Undecodable
-        | Reason::RejectedByStore
         | Reason::Unknown => true,
-        Reason::Duplicate | Reason::Expired => false,
+        // No reading of the webhook changes a row that the store refused: it is loaded again from where
+        // it stands in its topic.
+        Reason::Duplicate | Reason::Expired | Reason::RejectedByStore => false,
     }
 }

@@ -109,6 +109,49 @@ async fn a_webhook_comes_back_once_its_secret_is_known_and_is_counted_once() {
     );
 }
 
+/// Sent the other way round each would be late behind the one before it, and the order's first receipt
+/// would be its last one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_set_aside_comes_back_in_the_order_in_which_it_was_received() {
+    let pipeline = Pipeline::start().await;
+    refused(&pipeline).await;
+    let path = pipeline.folder().join("tenants.toml");
+    let tenants = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, tenants.replace(SECRET, NEW_SECRET)).unwrap();
+    let done = pipeline.waybill("set-aside replay --json", &[]).json(1);
+    assert_eq!(done["replayed"].as_array().unwrap().len(), 4, "{done}");
+    pipeline
+        .wait_count(
+            "SELECT count() FROM orders WHERE status = 'DELIVERED' AND version = 4 AND late_count = 0",
+            1,
+        )
+        .await;
+    let first = "SELECT count() FROM orders WHERE first_received_at = (SELECT min(received_at) FROM events)";
+    pipeline.wait_count(first, 1).await;
+    let in_order = "SELECT count() FROM (SELECT sequence, row_number() OVER (ORDER BY received_at) AS n \
+        FROM events) WHERE sequence = n";
+    pipeline.wait_count(in_order, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_names_nobody_is_wrong_use() {
+    let pipeline = Pipeline::start().await;
+    for words in [
+        "set-aside list --reason NOSUCH",
+        "set-aside list --tenant nosuch",
+        "set-aside replay --tenant nosuch",
+        "audit --tenant nosuch",
+        "replay --since 1h --tenant nosuch --dry-run",
+    ] {
+        let told = pipeline.waybill(words, &[]);
+        assert_eq!(told.code, Some(2), "{words}: {told:?}");
+        let names_one = told.notes.contains("acme") || told.notes.contains("SIGNATURE_FAILED");
+        assert!(names_one, "{words}: {told:?}");
+    }
+    let told = pipeline.waybill("audit --tenant acme", &[]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+}
+
 async fn it_is_counted_once(pipeline: &Pipeline) {
     let sums = "SELECT sum(received) AS received, sum(in_events) AS in_events, sum(set_aside) AS \
         set_aside, sum(duplicates) AS duplicates FROM completeness";

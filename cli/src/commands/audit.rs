@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings::Place, spool};
+use crate::{
+    Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings::Place, spool, tenants,
+};
 
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
 /// was last seen, every receipt that the store lacks although its outcomes are there, every order whose row
@@ -133,6 +135,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     }
     let settings = args.place.settings()?;
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    tenants::must_exist(&settings, &clickhouse, args.tenant.as_deref()).await?;
     let seconds = args.older_than.as_secs().to_string();
     let limit = args.limit.to_string();
     let parameters = [
@@ -227,6 +230,11 @@ fn print(audit: &Audit) {
                 audit.unaccounted - named
             ));
         }
+        output::note(
+            "waiting: a stage has yet to come to it, see `waybill status`; lost: `waybill replay` over its \
+             time brings back what was never read, and what is gone from the store alone comes back once \
+             the sink reads `ordered` again (stop it, set back the offsets of its group, start it)",
+        );
     }
     print_unread(audit);
     print_behind(&audit.orders_behind);

@@ -10,6 +10,7 @@ use crate::{
     raw::{Positions, Range},
     replay::{Entry, Ledger, Run, Scope, State, Tally, Today, new_id},
     settings::{Place, Settings},
+    tenants,
     writer::Writer,
 };
 
@@ -63,6 +64,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     let settings = args.place.settings()?;
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    tenants::must_exist(&settings, &clickhouse, args.tenant.as_deref()).await?;
     let today = Today::new(&settings)?;
     let ledger = Ledger(&clickhouse);
     let (entry, positions, mut tally) = match &args.resume {

@@ -11,6 +11,7 @@ use crate::{
     output, raw,
     set_aside::{self, Filter},
     settings::{Place, Settings},
+    tenants,
 };
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +113,7 @@ async fn list(
     json: bool,
 ) -> anyhow::Result<Verdict> {
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    tenants::must_exist(settings, &clickhouse, filter.tenant()).await?;
     let groups = set_aside::groups(&clickhouse, filter).await?;
     let rows = set_aside::rows(&clickhouse, filter, false, limit).await?;
     if json {
@@ -199,6 +201,7 @@ async fn show(
     json: bool,
 ) -> anyhow::Result<Verdict> {
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    tenants::must_exist(settings, &clickhouse, filter.tenant()).await?;
     let (receipt, rows) = the_one(&clickhouse, filter).await?;
     let places = set_aside::receipt_places(&clickhouse, &rows).await?;
     let records = set_aside::fetched(settings, places.into_values())?;

@@ -82,7 +82,7 @@ const FRESHNESS: &str = "SELECT tenant_id, provider, count() AS events, \
     quantileExactInclusive(0.99)(seconds) AS p99_seconds, max(seconds) AS max_seconds \
     FROM (SELECT tenant_id, provider, \
         dateDiff('microsecond', received_at, loaded_at) / 1e6 AS seconds \
-        FROM {database}.events WHERE received_at > now64(6) - INTERVAL 1 HOUR AND revision = 0) \
+        FROM {database}.first_loads_log FINAL WHERE received_at > now64(6) - INTERVAL 1 HOUR) \
     GROUP BY tenant_id, provider ORDER BY tenant_id, provider";
 const SIGNATURES: &str = "SELECT tenant_id, endpoint_id, verdict, signature_scheme, secret_id, \
     count() AS receipts FROM {database}.receipts WHERE received_at > now64(6) - INTERVAL 1 DAY \

@@ -57,7 +57,7 @@ fn profile() -> String {
         .map(|(name, most, least)| format!("{name} = {most} MIN {least} MAX {most}"));
     let fixed = FIXED
         .iter()
-        .map(|(name, value)| format!("{name} = '{value}' CONST"));
+        .map(|(name, value)| format!("{name} = '{}' CONST", value.replace('\'', "\\'")));
     let settings: Vec<String> = bounds.chain(fixed).collect();
     format!(
         "CREATE SETTINGS PROFILE OR REPLACE {PROFILE} SETTINGS {}",

@@ -95,9 +95,10 @@ impl Judge<'_> {
             .iter()
             .filter_map(kept)
             .collect();
-        let mut why = None;
+        let (mut why, mut is_addressed) = (None, false);
         for token in std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens) {
             let signed = endpoint.signed_address(token);
+            is_addressed |= signed.is_some();
             let path = signed
                 .as_ref()
                 .map_or_else(|| format!("/hooks/{token}"), |address| address.path.clone());
@@ -121,7 +122,13 @@ impl Judge<'_> {
             }
         }
         let why = why.map_or_else(String::new, |why| why.to_string());
-        Err(format!("it still does not verify: {why}"))
+        // the address that the carrier called is not kept: it holds the token
+        let cure = if providers::signs_origin(headers.provider) && !is_addressed {
+            "; where the carrier signs the address, set the endpoint's public_url"
+        } else {
+            ""
+        };
+        Err(format!("it still does not verify: {why}{cure}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::Micros;
+use schemas::{Micros, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::{clickhouse::Clickhouse, raw::Place};
@@ -15,8 +15,8 @@ pub(crate) struct Filter {
     tenant: Option<String>,
 
     /// Only for this reason, as SIGNATURE_FAILED
-    #[arg(long, value_name = "REASON")]
-    reason: Option<String>,
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<Reason>,
 
     /// Only of this receipt
     #[arg(long, value_name = "ID")]
@@ -29,6 +29,14 @@ pub(crate) struct Filter {
     /// Only received before this moment
     #[arg(long, value_name = "TIME", value_parser = crate::moments::moment)]
     until: Option<Micros>,
+}
+
+/// In upper or lower case.
+fn reason(text: &str) -> Result<Reason, String> {
+    Reason::parse(&text.to_uppercase()).ok_or_else(|| {
+        let all: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        format!("is one of {}", all.join(", "))
+    })
 }
 
 /// As many as a person reads, or a replay takes at once, at most.
@@ -87,7 +95,13 @@ impl Filter {
         let moment = |at: Option<Micros>, other: i64| at.map_or(other, |at| at.0).to_string();
         [
             ("tenant", word(&self.tenant)),
-            ("reason", word(&self.reason).to_uppercase()),
+            (
+                "reason",
+                self.reason
+                    .map(Reason::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+            ),
             ("receipt", word(&self.receipt).to_lowercase()),
             ("since", moment(self.since, ALWAYS.0)),
             ("until", moment(self.until, ALWAYS.1)),
@@ -131,17 +145,19 @@ pub(crate) async fn groups(clickhouse: &Clickhouse, filter: &Filter) -> anyhow::
     clickhouse.rows(&sql, &parameters).await
 }
 
-/// The newest first; `open`: only those that may still become events.
+/// The newest first, for who looks. `open`: only those that may still become events, the oldest first:
+/// sent the other way round each would be late behind the one before it.
 pub(crate) async fn rows(
     clickhouse: &Clickhouse,
     filter: &Filter,
     open: bool,
     limit: u32,
 ) -> anyhow::Result<Vec<Row>> {
-    let open = if open {
-        "AND replayable AND reason != 'DUPLICATE' AND resolved_at IS NULL"
+    let (open, order) = if open {
+        let still = "AND replayable AND reason != 'DUPLICATE' AND resolved_at IS NULL";
+        (still, "ASC")
     } else {
-        ""
+        ("", "DESC")
     };
     let sql = format!(
         "SELECT * FROM (SELECT toString(s.received_at) AS received_at, \
@@ -149,7 +165,7 @@ pub(crate) async fn rows(
          event_id, stage, reason, detail, replayable, \
          toString(s.resolved_at) AS resolved_at, source_topic, source_partition, source_offset \
          FROM (SELECT * {WHICH} {open}) AS s) \
-         ORDER BY received_at DESC, receipt_id, part LIMIT {limit}"
+         ORDER BY received_at {order}, receipt_id, part LIMIT {limit}"
     );
     let owned = filter.parameters();
     let parameters = owned

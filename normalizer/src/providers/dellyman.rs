@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
     fn fill(&self, event: &mut Draft<'a>) {
         let order = &self.order;
         if let Some(text) = order.order_price.word() {
-            event.price = self.amount(text);
+            event.price = self.amount(order.order_price);
             if event.price.is_none() {
                 note(event, "raw.order.OrderPrice", Some(text));
             }
@@ -120,9 +120,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn amount(&self, text: &str) -> Option<Money<&'a str>> {
+    fn amount(&self, field: &Tree<'_>) -> Option<Money<&'a str>> {
         let currency = self.webhook.headers.currency;
-        amount::amount(text, currency.unwrap_or(CURRENCY))
+        amount::amount(field.scalar(), currency.unwrap_or(CURRENCY))
     }
 
     fn personal(&self, field: &Tree<'a>) -> Option<&'a str> {

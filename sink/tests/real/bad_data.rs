@@ -4,7 +4,7 @@ use schemas::{Micros, Money, Status};
 use serde_json::json;
 
 use crate::{
-    examples::{at, event, order},
+    examples::{at, event, full_order, order},
     loading::{COUNT, Case, n},
     stack::{rows, until},
 };
@@ -98,6 +98,30 @@ async fn a_block_of_nothing_but_refused_rows_is_set_aside_and_the_next_is_loaded
     })
     .await;
     assert_eq!(case.committed()[0], (4, String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_snapshot_of_an_order_is_set_aside_and_no_part_of_a_webhook() {
+    let case = Case::new().await;
+    let check = format!(
+        "ALTER TABLE {} ADD CONSTRAINT c CHECK order_id = ''",
+        case.store.table("orders_log")
+    );
+    case.store.execute(&check).await.unwrap();
+    case.send_order(&full_order());
+    case.send_receipt(1, "");
+    case.flush();
+    case.while_running(async |_| {
+        let aside = "SELECT reason, replayable, resolved_at FROM {db}.set_aside";
+        let refused =
+            json!({"reason": "REJECTED_BY_STORE", "replayable": false, "resolved_at": null});
+        until(&case.store, aside, &[refused]).await;
+        let parts =
+            "SELECT sum(received) AS received, sum(set_aside) AS set_aside FROM {db}.completeness";
+        let one = json!({"received": 1, "set_aside": 0});
+        until(&case.store, parts, &[one]).await;
+    })
+    .await;
 }
 
 /// One by one they would take longer to find again than the group waits for its member.

@@ -11,6 +11,7 @@ use crate::{
     sender,
     set_aside::{self, Filter, Judge, Outcome},
     settings::Settings,
+    tenants as names,
     writer::Writer,
 };
 
@@ -21,6 +22,7 @@ pub(super) async fn run(
     json: bool,
 ) -> anyhow::Result<Verdict> {
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    names::must_exist(settings, &clickhouse, filter.tenant()).await?;
     let tenants = settings.tenants_path().map(sender::tenants).transpose()?;
     if tenants.is_none() {
         output::note("no tenants file: set WAYBILL__TENANTS__PATH to verify signatures again");
@@ -116,7 +118,8 @@ fn print(outcome: &Outcome, dry_run: bool, is_cut: bool) {
     }
     if is_cut {
         output::line(format_args!(
-            "only the newest {} outcomes were looked at: --until, --reason or --tenant brings the others",
+            "only the oldest {} outcomes were looked at: once these went through run it again for the others, \
+             else --since, --reason or --tenant brings them",
             set_aside::ROWS_MAX
         ));
     }

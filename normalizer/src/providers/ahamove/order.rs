@@ -135,7 +135,7 @@ pub(super) fn currency<'a>(order: &Order<'a>, of_endpoint: Option<&'a str>) -> &
 
 /// An amount of the order's currency. The dong has no minor unit, so `33000.0` is 33000.
 pub(super) fn amount<'a>(source: &Source<'a>, text: &str) -> Option<Money<&'a str>> {
-    let money = amount::amount(text, source.currency)?;
+    let money = amount::spelled(text, source.currency)?;
     Some(if source.currency == CURRENCY {
         amount::shortest(money)
     } else {

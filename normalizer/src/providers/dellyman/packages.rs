@@ -74,7 +74,7 @@ fn stop<'a>(
     }
     // Money is collected for the goods only where the order says so.
     let collects = source.order.is_product_order.flag() == Some(true);
-    let amount = package.product_amount.word().filter(|_| collects);
+    let amount = collects.then_some(package.product_amount);
     Stop {
         index,
         id: package.package_id.word().map(cut),
@@ -84,7 +84,7 @@ fn stop<'a>(
         contact: source.personal(package.delivery_contact_name),
         phone: source.personal(package.delivery_contact_number),
         occurred_at,
-        cash_on_delivery: amount.and_then(|text| source.amount(text)),
+        cash_on_delivery: amount.and_then(|field| source.amount(field)),
         tracking_id: package.package_tracking_id.word().map(cut),
         ..placed(place(package.delivery_latitude, package.delivery_longitude))
     }

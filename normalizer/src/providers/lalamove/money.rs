@@ -108,7 +108,7 @@ fn balance<'a>(source: &Source<'_, 'a>, event: &mut Draft<'a>) -> Result<(), Why
 }
 
 fn amount<'a>(field: &Scalar<'_>, currency: &'a str) -> Option<Money<&'a str>> {
-    amount::amount(field.word()?, currency)
+    amount::amount(*field, currency)
 }
 
 fn currency<'a>(field: &Scalar<'a>) -> Option<&'a str> {

@@ -96,7 +96,7 @@ impl<'a> Drop<'a> {
     fn price(&self, source: &Source<'a>, event: &mut Draft<'a>) {
         let currency = source.webhook.headers.currency;
         if let Some(text) = self.fields.amount.word() {
-            event.price = amount::amount(text, currency.unwrap_or(CURRENCY));
+            event.price = amount::amount(self.fields.amount.scalar(), currency.unwrap_or(CURRENCY));
             if event.price.is_none() {
                 note(event, self.path(source, "raw.drops[0].amount"), Some(text));
             }
