@@ -17,7 +17,7 @@ use ingest::{
     metrics::Metrics,
     proxies::Proxies,
     raw_log::{Confirmation, Placed, RawLog, Record, Refused},
-    server,
+    server::{self, ending::Ending},
     service::Service,
     settings::Settings,
     tenants::{self, Current},
@@ -87,7 +87,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         failures: Arc::default(),
         clock: Arc::clone(&context.clock),
         metrics: Arc::clone(&metrics),
-        stopping: AtomicBool::new(false),
+        ending: Ending::default(),
     });
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let reports = (context.health.part("tenants"), metrics);
