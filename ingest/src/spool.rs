@@ -36,7 +36,7 @@ use schemas::Micros;
 
 pub use entry::Entry;
 pub use error::SpoolError;
-pub use inspect::{Inspection, SegmentReport, SegmentState, inspect, peek};
+pub use inspect::{Inspection, SegmentReport, SegmentState, Unreadable, inspect, peek};
 
 use crate::spool::{
     disk::Disk,
