@@ -51,7 +51,7 @@ use runtime::{blobs::Blobs, service::Context};
 use crate::{
     bodies::Bodies,
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     drain::Drain,
     housekeeping::Housekeeping,
     kafka::KafkaLog,
@@ -200,6 +200,7 @@ fn delivery(
         within: settings.http.durable_within() + CONFIRMATION_SLACK,
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
+        unfit: Unfit::default(),
         metrics: Arc::clone(metrics),
     })
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     metrics::Metrics,
     order_hint,
     providers::lalamove,
@@ -179,6 +179,7 @@ impl Site {
             within: Duration::from_millis(50),
             spooled: AtomicU64::new(0),
             disk_refused: AtomicBool::new(false),
+            unfit: Unfit::default(),
             metrics: Arc::clone(&metrics),
         };
         let service = Arc::new(Service {

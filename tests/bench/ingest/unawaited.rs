@@ -12,7 +12,7 @@ use std::{
 
 use ingest::{
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     kafka::{self, KafkaLog},
     metrics::Metrics,
     proxies::Proxies,
@@ -68,6 +68,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         within: settings.http.durable_within(),
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
+        unfit: Unfit::default(),
         metrics: Arc::clone(&metrics),
     };
     let http = &settings.http;

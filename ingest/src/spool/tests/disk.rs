@@ -119,6 +119,7 @@ async fn at_its_limit_it_refuses_and_takes_again_once_it_is_drained() {
     assert!(spool.stats().bytes <= 200_000);
     let refused = spool.append(entry(0, 10_000)).await.unwrap_err();
     assert!(refused.is_full(), "{refused}");
+    assert!(spool.was_full() && !spool.was_full());
     // A part is enough: limits of segments are made so.
     spool.settle(Sequence(taken - 2)).unwrap();
     spool.append(entry(0, 10_000)).await.unwrap();
