@@ -148,10 +148,10 @@ fn part(file: &Path) -> Part {
         problems: Vec::new(),
     };
     if let Some(error) = unread {
-        let (text, cure) = match error.kind() {
-            io::ErrorKind::InvalidData => ("is not UTF-8".to_owned(), "save it as UTF-8"),
-            io::ErrorKind::NotFound => (format!("can't be read ({error})"), "create it"),
-            _ => (format!("can't be read ({error})"), "check its permissions"),
+        let (text, cure) = if error.kind() == io::ErrorKind::InvalidData {
+            ("is not UTF-8".to_owned(), "save it as UTF-8")
+        } else {
+            (format!("can't be read ({error})"), "check its permissions")
         };
         part.problems.push(Problem {
             file: file.to_owned(),

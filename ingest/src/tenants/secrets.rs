@@ -157,10 +157,13 @@ fn secret_value(
 type Unread = (String, String);
 
 fn no_file(name: &str, error: &io::Error) -> Unread {
-    let cure = match error.kind() {
-        io::ErrorKind::NotFound => "create the file, or correct its name",
-        io::ErrorKind::InvalidData => "write the secret as UTF-8 text",
-        _ => "let this process read the file",
+    let is = |kind| error.kind() == kind;
+    let cure = if is(io::ErrorKind::NotFound) {
+        "create the file, or correct its name"
+    } else if is(io::ErrorKind::InvalidData) {
+        "write the secret as UTF-8 text"
+    } else {
+        "let this process read the file"
     };
     let why = format!("can't read `value_file` {name:?} ({error})");
     (why, cure.to_owned())
