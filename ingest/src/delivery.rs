@@ -6,6 +6,7 @@
 //! whoever reads it knows it by that.
 
 mod door;
+mod unfit;
 
 use std::{
     sync::{
@@ -21,6 +22,7 @@ use schemas::raw_webhook::RawHeaders;
 use tokio::time::{Instant, timeout};
 
 pub use door::Door;
+pub use unfit::Unfit;
 
 use crate::{
     metrics::Metrics,
@@ -62,6 +64,8 @@ pub struct Delivery {
     pub spooled: AtomicU64,
     /// Whether the disk refused a webhook since somebody looked.
     pub disk_refused: AtomicBool,
+    /// What Kafka refused for what it is.
+    pub unfit: Unfit,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -160,6 +164,26 @@ impl Delivery {
 
     async fn to_kafka(&self, webhook: &Webhook) -> Result<Placed, Refused> {
         let since = Instant::now();
+        let sent = self.sent(webhook).await;
+        match &sent {
+            Ok(_) => self.metrics.durable(since.elapsed()),
+            Err(Refused::Unfit(why)) if self.unfit.begins(since) => {
+                let RawHeaders {
+                    tenant, endpoint, ..
+                } = &webhook.headers;
+                let bytes = webhook.body.len();
+                tracing::error!(
+                    why, %tenant, %endpoint, bytes,
+                    "kafka refuses a webhook for what it is, and the carrier gets 503: if it is its size, `waybill topics apply` \
+                     sets what the topic takes; more of them are not told one by one"
+                );
+            }
+            Err(_) => {}
+        }
+        sent
+    }
+
+    async fn sent(&self, webhook: &Webhook) -> Result<Placed, Refused> {
         let lane = webhook.ticket.lane();
         let Webhook {
             headers,
@@ -174,9 +198,7 @@ impl Delivery {
             lane,
         })?;
         let lost = |_| Err(Refused::Failed("never confirmed".into()));
-        let placed = confirmation.await.unwrap_or_else(lost)?;
-        self.metrics.durable(since.elapsed());
-        Ok(placed)
+        confirmation.await.unwrap_or_else(lost)
     }
 
     /// Puts a body into the blob store; the headers say where it is.

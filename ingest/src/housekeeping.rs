@@ -40,13 +40,28 @@ impl std::fmt::Debug for Housekeeping {
 }
 
 impl Housekeeping {
+    /// Tells when the limit in bytes begins to send webhooks away, and when it has ended; what a disk
+    /// refuses is told where it does.
+    fn tell(limit: &mut Limit, is_refusing: bool, bytes: u64, bytes_max: u64) {
+        match limit.look(is_refusing, bytes, bytes_max) {
+            Some(true) => tracing::error!(
+                bytes,
+                "the spool holds all that it may (spool.bytes_max): what Kafka does not take at once is answered with \
+                 503; bring Kafka back, so that it drains, or raise the limit"
+            ),
+            Some(false) => tracing::info!(bytes, "the spool is below its limit again"),
+            None => {}
+        }
+    }
+
     /// Looks until shutdown.
     ///
     /// # Errors
     /// When the spool's writer has ended: a new process starts it again.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut limit = Limit::default();
         loop {
-            self.look();
+            self.look(&mut limit);
             let spool = self.spool.as_ref();
             if spool.is_some_and(|(spool, _)| spool.is_dead()) {
                 anyhow::bail!("the spool's writer has ended; the process must be started again");
@@ -58,7 +73,7 @@ impl Housekeeping {
         }
     }
 
-    fn look(&self) {
+    fn look(&self, limit: &mut Limit) {
         let is_up = self.delivery.log.is_up();
         let now = self.clock.now_micros();
         self.metrics.kafka_up(is_up);
@@ -71,6 +86,7 @@ impl Housekeeping {
         };
         let stats = spool.stats();
         self.metrics.spool(&stats, *bytes_max, now);
+        Self::tell(limit, spool.was_full(), stats.bytes, *bytes_max);
         let refused = self.delivery.disk_refused.swap(false, Ordering::Relaxed);
         // A refusal is news of a second ago; a full disk stays full while nobody comes.
         let is_full = || stats.bytes >= *bytes_max / 100 * 98 || !spool.has_room();
@@ -82,5 +98,40 @@ impl Housekeeping {
         } else {
             self.part.ready();
         }
+    }
+}
+
+/// Whether the spool sends webhooks away for its limit in bytes.
+#[derive(Debug, Default)]
+struct Limit {
+    is_reached: bool,
+}
+
+impl Limit {
+    /// What changed. A little room comes and goes while a full spool drains, so it must be a tenth.
+    fn look(&mut self, is_refusing: bool, bytes: u64, bytes_max: u64) -> Option<bool> {
+        let was_reached = self.is_reached;
+        self.is_reached = is_refusing || was_reached && bytes >= bytes_max / 10 * 9;
+        (self.is_reached != was_reached).then_some(self.is_reached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_reached_is_told_once_and_so_is_its_end() {
+        let mut limit = Limit::default();
+        let looks = [
+            (false, 99),
+            (true, 99),
+            (true, 100),
+            (false, 95),
+            (true, 99),
+            (false, 89),
+        ];
+        let told = looks.map(|(is_refusing, bytes)| limit.look(is_refusing, bytes, 100));
+        assert_eq!(told, [None, Some(true), None, None, None, Some(false)]);
     }
 }

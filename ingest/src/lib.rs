@@ -40,7 +40,7 @@ pub mod settings;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
 };
@@ -51,13 +51,16 @@ use runtime::{blobs::Blobs, service::Context};
 use crate::{
     bodies::Bodies,
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     drain::Drain,
     housekeeping::Housekeeping,
     kafka::KafkaLog,
     metrics::Metrics,
     proxies::Proxies,
-    server::{listen, server},
+    server::{
+        ending::{self, Ending},
+        listen, server,
+    },
     service::Service,
     settings::Settings,
     spool::Spool,
@@ -116,8 +119,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     inherited(progress, &service, &context).await;
 
     let within = settings.common.service.shutdown_within();
-    let finish =
-        within.saturating_sub(settings.http.stop_wait() + FLUSH_WITHIN + SERVER_LOOKS_WITHIN);
+    let before = settings.http.stop_wait() + ending::LAST_ANSWERS_WITHIN;
+    let finish = within.saturating_sub(before + FLUSH_WITHIN + SERVER_LOOKS_WITHIN);
+    let port = listener.try_clone().context("http.listen")?;
     let running = Arc::clone(&service);
     let server = server(
         running,
@@ -139,10 +143,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     context.shutdown.requested().await;
 
     http.not_ready("shutting down");
-    // Load balancers need a moment to see it; until then webhooks still come and are taken.
-    tokio::time::sleep(settings.http.stop_wait()).await;
-    service.stopping.store(true, Ordering::Relaxed);
-    handle.stop(true).await;
+    ending::end(&service.ending, (&handle, &port), settings.http.stop_wait()).await;
     if let Err(error) = tokio::task::spawn_blocking(move || log.flush(FLUSH_WITHIN)).await? {
         // Nobody was told that these are safe: every request is answered by now.
         tracing::warn!(%error, "stopping with records that kafka has not confirmed");
@@ -199,6 +200,7 @@ fn delivery(
         within: settings.http.durable_within() + CONFIRMATION_SLACK,
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
+        unfit: Unfit::default(),
         metrics: Arc::clone(metrics),
     })
 }
@@ -228,7 +230,7 @@ fn service(
         delivery,
         clock: Arc::clone(&context.clock),
         metrics,
-        stopping: AtomicBool::new(false),
+        ending: Ending::default(),
     })
 }
 

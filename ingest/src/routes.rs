@@ -23,14 +23,14 @@ async fn answer(
     payload: web::Payload,
 ) -> HttpResponse {
     let _under_way = UnderWay::begin(&request);
-    let Some(token) = token(&request) else {
-        return reply::unread(service.turn_away(Outcome::UnknownPath), payload);
+    service.ending.begun();
+    let answer = match (token(&request), request.method()) {
+        (None, _) => reply::unread(service.turn_away(Outcome::UnknownPath), payload),
+        (Some(token), &Method::POST) => service.receive(&request, token, payload).await,
+        (Some(token), &(Method::GET | Method::HEAD)) => reply::unread(service.look(token), payload),
+        (Some(_), _) => reply::unread(service.turn_away(Outcome::Method), payload),
     };
-    match *request.method() {
-        Method::POST => service.receive(&request, token, payload).await,
-        Method::GET | Method::HEAD => reply::unread(service.look(token), payload),
-        _ => reply::unread(service.turn_away(Outcome::Method), payload),
-    }
+    service.ending.answered(answer)
 }
 
 /// What stands behind `/hooks/`: one segment, without needless escapes. An address that was registered

@@ -1,5 +1,6 @@
 //! The HTTP server and its listener.
 
+pub mod ending;
 pub(crate) mod idle;
 
 use std::{

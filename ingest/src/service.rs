@@ -1,10 +1,7 @@
 //! The way of one webhook: whose is it, is there room, read it, is it a probe, does it prove itself,
 //! store it, answer.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -32,6 +29,7 @@ use crate::{
     proxies::{self, Proxies},
     raw_log::{Lane, Refused},
     reply,
+    server::ending::Ending,
     tenants::{Address, Current, Endpoint, Tenant, Traffic},
 };
 
@@ -57,8 +55,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where the spans of webhooks go.
     pub traces: Traces,
-    /// Set once no new webhook may begin.
-    pub stopping: AtomicBool,
+    /// Whether new webhooks may begin.
+    pub ending: Ending,
 }
 
 impl Service {
@@ -210,7 +208,7 @@ impl Service {
     }
 
     fn address(&self, token: &str) -> Result<Address, Outcome> {
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.ending.is_stopping() {
             return Err(Outcome::Stopping);
         }
         let tenants = self.tenants.load();

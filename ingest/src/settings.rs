@@ -200,6 +200,12 @@ impl runtime::settings::Settings for Settings {
                 "must be given: digests of credentials are made with it, and it must stay the same",
             );
         }
+        if self.retention.raw_hours == 0 {
+            problems.add(
+                "retention.raw_hours",
+                "must be at least 1, the same as for `waybill topics apply`",
+            );
+        }
         if self.tenants.path.as_os_str().is_empty() {
             problems.add("tenants.path", "names no file and no folder");
         }
@@ -254,6 +260,7 @@ mod tests {
             ("WAYBILL__HTTP__KEEP_ALIVE_SECONDS", "0"),
             ("WAYBILL__HTTP__STOP_WAIT_SECONDS", "25"),
             ("WAYBILL__TENANTS__PATH", ""),
+            ("WAYBILL__RETENTION__RAW_HOURS", "0"),
             ("WAYBILL__BLOBS__URL", "ftp://x"),
             ("WAYBILL__HTTP__TENANT_IN_FLIGHT_BYTES_MAX", "5"),
             ("WAYBILL__HTTP__CONNECTIONS_MAX", "0"),
@@ -265,6 +272,6 @@ mod tests {
             ("WAYBILL__SPOOL__DRAIN_PER_SECOND", "0"),
         ])
         .unwrap_err();
-        assert_eq!(problems.iter().count(), 15, "{problems}");
+        assert_eq!(problems.iter().count(), 16, "{problems}");
     }
 }

@@ -26,7 +26,10 @@ mod tests;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -36,7 +39,7 @@ use schemas::Micros;
 
 pub use entry::Entry;
 pub use error::SpoolError;
-pub use inspect::{Inspection, SegmentReport, SegmentState, inspect, peek};
+pub use inspect::{Inspection, SegmentReport, SegmentState, Unreadable, inspect, peek};
 
 use crate::spool::{
     disk::Disk,
@@ -112,6 +115,8 @@ struct Shared {
     queue: Arc<Queue>,
     clock: SharedClock,
     bytes_max: u64,
+    /// Whether an entry was refused for `bytes_max` since somebody looked.
+    was_full: AtomicBool,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -144,6 +149,7 @@ fn open_on(
         queue,
         clock,
         bytes_max: options.bytes_max,
+        was_full: AtomicBool::new(false),
         writer: Mutex::new(Some(writer)),
     }));
     Ok((spool, opened))
@@ -177,7 +183,12 @@ impl Spool {
         let room = self.0.bytes_max.saturating_sub(used + FRAME_BYTES as u64);
         self.0.log.announce(1);
         let pushed = self.0.queue.push(payload, room);
-        pushed.inspect_err(|_| self.0.log.renounce(1))
+        pushed.inspect_err(|error| {
+            self.0.log.renounce(1);
+            if matches!(error, SpoolError::Full) {
+                self.0.was_full.store(true, Ordering::Relaxed);
+            }
+        })
     }
 
     /// Whether nothing waits, neither to be written nor to be settled: only then may an event pass by
@@ -246,6 +257,12 @@ impl Spool {
             suspect: state.suspect,
             segments: state.segments.len() as u64,
         }
+    }
+
+    /// Whether an entry was refused for the limit in bytes since the last call.
+    #[must_use]
+    pub fn was_full(&self) -> bool {
+        self.0.was_full.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the disk has room for more than a few webhooks. Asks the file system.

@@ -151,6 +151,11 @@ fn certified(files: &Files, provider: &CryptoProvider) -> anyhow::Result<Certifi
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| io::Error::other(error.to_string()))
         .context("http.tls_certificate: is no PEM file of certificates")?;
+    anyhow::ensure!(
+        !chain.is_empty(),
+        "http.tls_certificate: there is no certificate in {}: write it there as PEM, -----BEGIN CERTIFICATE-----",
+        files.certificate.display()
+    );
     let key = read(&files.key, "http.tls_key")?;
     let key = PrivateKeyDer::from_pem_slice(&key)
         .map_err(|_| anyhow::anyhow!("http.tls_key: is no PEM file of a private key"))?;

@@ -73,6 +73,48 @@ struct File {
     first: u64,
     records: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<Unreadable>,
+}
+
+/// Promised webhooks in a damaged file that can't be read.
+#[derive(Debug, Serialize)]
+struct Unreadable {
+    records: u64,
+    first: u64,
+    /// Nothing there tells how many there were, if it is missing.
+    last: Option<u64>,
+    /// There may be more behind the last.
+    at_least: bool,
+}
+
+impl Unreadable {
+    fn of(found: spool::Unreadable) -> Self {
+        Self {
+            records: found.records(),
+            first: found.first.0,
+            last: found.last.map(|last| last.0),
+            at_least: found.is_at_least,
+        }
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { records, first, .. } = self;
+        let Some(last) = self.last else {
+            return write!(
+                f,
+                "those from sequence {first} on can't be read, and nothing in it tells how many (ingest's log did, \
+                 when it found the damage)"
+            );
+        };
+        let at_least = if self.at_least { "at least " } else { "" };
+        write!(
+            f,
+            "{at_least}{records} can't be read, sequences {first} to {last}"
+        )
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -193,6 +235,7 @@ fn found(inspection: Inspection, waiting: Vec<Waiting>) -> Found {
         first: segment.first.0,
         records: segment.records,
         bytes: segment.bytes,
+        unreadable: segment.unreadable.map(Unreadable::of),
     });
     Found {
         records: inspection.stats.records,
@@ -251,10 +294,14 @@ impl Found {
             return "everything that was promised can be read".to_owned();
         }
         let mut said = Vec::new();
-        for segment in self.segments.iter().filter(|one| one.state == "damaged") {
+        for segment in &self.segments {
+            let Some(unreadable) = &segment.unreadable else {
+                continue;
+            };
+            let File { file, records, .. } = segment;
             said.push(format!(
-                "{} is damaged: {} of its records can still be read and will be sent; keep the file",
-                segment.file, segment.records
+                "{file} is damaged: of its webhooks {unreadable}; {records} before these still wait and will be sent; \
+                 keep the file"
             ));
         }
         if self.missing > 0 {

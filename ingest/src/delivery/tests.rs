@@ -112,6 +112,7 @@ fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
         within: Duration::from_secs(30),
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
+        unfit: Unfit::default(),
         metrics: Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap()),
     });
     Site {

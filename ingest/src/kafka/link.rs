@@ -21,8 +21,8 @@ pub(super) struct Link {
     /// Webhooks are safe without Kafka too: its absence is no reason to take none.
     has_spool: bool,
     is_up: AtomicBool,
-    /// Taken only when `is_up` changes.
-    changing: Mutex<()>,
+    /// Taken only when `is_up` changes, and while it is not; holds whether its absence was told.
+    told: Mutex<bool>,
     fell: Notify,
 }
 
@@ -33,7 +33,7 @@ impl Link {
             part,
             has_spool,
             is_up: AtomicBool::new(false),
-            changing: Mutex::new(()),
+            told: Mutex::new(false),
             fell: Notify::new(),
         }
     }
@@ -47,15 +47,16 @@ impl Link {
         if self.is_up() {
             return;
         }
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_up.swap(true, Ordering::Relaxed) {
+            *told = false;
             self.part.ready();
             tracing::info!("kafka is reachable");
         }
     }
 
     pub(super) fn down(&self, why: &str) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_spool {
             // Known to be away, so that nothing waits for it in vain.
             self.part.ready();
@@ -64,6 +65,9 @@ impl Link {
         }
         if self.is_up.swap(false, Ordering::Relaxed) {
             self.fell.notify_one();
+        }
+        // It may have been away since the start.
+        if !std::mem::replace(&mut *told, true) {
             let spooled = self.has_spool;
             tracing::warn!(why, spooled, "kafka takes no records");
         }
@@ -121,5 +125,56 @@ impl ProducerContext for Reports {
         };
         // Nobody waits any more when the carrier went away or the wait ended.
         drop(confirm.send(outcome));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicUsize};
+
+    use runtime::health::Health;
+    use tracing::{Event, Level, Metadata, Subscriber, span};
+
+    use super::*;
+
+    /// Counts warnings.
+    struct Warnings(Arc<AtomicUsize>);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn an_absence_is_told_once_from_the_start_on_and_again_after_an_end() {
+        let link = Link::new(Health::default().part("kafka"), true);
+        let warnings = Arc::new(AtomicUsize::new(0));
+        let told = || warnings.load(Ordering::Relaxed);
+        tracing::subscriber::with_default(Warnings(Arc::clone(&warnings)), || {
+            link.down("no answer");
+            link.down("no answer");
+            assert_eq!(told(), 1);
+            link.up();
+            link.down("no answer");
+            link.down("no answer");
+            assert_eq!(told(), 2);
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -19,12 +19,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     metrics::Metrics,
     order_hint,
     providers::lalamove,
     proxies::Proxies,
     raw_log::{Confirmation, Placed, RawLog, Record, Refused},
+    server::ending::Ending,
     service::Service,
     settings::Http,
     tenants::{self, Current},
@@ -33,6 +34,7 @@ use crate::{
 
 mod bodies;
 mod carriers;
+mod ending;
 mod large_bodies;
 
 const NOW: Micros = Micros(1_650_553_157_000_001);
@@ -97,6 +99,8 @@ pub(crate) struct Site {
     registry: prometheus::Registry,
     address: SocketAddr,
     handle: ServerHandle,
+    /// The listener, as the server has it.
+    port: TcpListener,
     client: Client,
 }
 
@@ -175,6 +179,7 @@ impl Site {
             within: Duration::from_millis(50),
             spooled: AtomicU64::new(0),
             disk_refused: AtomicBool::new(false),
+            unfit: Unfit::default(),
             metrics: Arc::clone(&metrics),
         };
         let service = Arc::new(Service {
@@ -188,7 +193,7 @@ impl Site {
             failures: Arc::default(),
             clock: Arc::new(ManualClock::at_micros(NOW.0)),
             metrics,
-            stopping: AtomicBool::new(false),
+            ending: Ending::default(),
         });
         let http = Http {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -207,6 +212,7 @@ impl Site {
         };
         let listener = crate::listen(http.listen).unwrap();
         let address = listener.local_addr().unwrap();
+        let port = listener.try_clone().unwrap();
         let finish = Duration::from_secs(5);
         let server =
             crate::server(Arc::clone(&service), listener, &http, certificate, finish).unwrap();
@@ -218,6 +224,7 @@ impl Site {
             registry,
             address,
             handle,
+            port,
             client: Client::new(),
         }
     }

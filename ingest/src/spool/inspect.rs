@@ -8,7 +8,7 @@ use schemas::Micros;
 use crate::spool::{
     Entry, Sequence, SpoolError, Stats, age,
     disk::Disk,
-    recovery::{self, Facts, Found, Verdict},
+    recovery::{self, Bounds, Facts, Found, Verdict},
 };
 
 /// What there is to say about one file.
@@ -21,6 +21,27 @@ pub struct SegmentReport {
     pub records: u64,
     pub bytes: u64,
     pub state: SegmentState,
+    /// Of a damaged one.
+    pub unreadable: Option<Unreadable>,
+}
+
+/// Promised records that can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub first: Sequence,
+    /// `None`: no bytes that can be read tell how many there were.
+    pub last: Option<Sequence>,
+    /// There may be more behind the last.
+    pub is_at_least: bool,
+}
+
+impl Unreadable {
+    /// How many there are for sure.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        let last = self.last.map_or(0, |last| last.0);
+        last.saturating_sub(self.first.0.saturating_sub(1))
+    }
 }
 
 /// How a file is.
@@ -101,7 +122,10 @@ fn report(found: &Found, times: Option<(i64, i64)>) -> Inspection {
     let segments: Vec<SegmentReport> = found
         .segments
         .iter()
-        .map(|(facts, verdict)| of_segment(facts, *verdict, found.cursor))
+        .zip(recovery::bounds(
+            found.segments.iter().map(|(facts, _)| facts),
+        ))
+        .map(|((facts, verdict), bounds)| of_segment((facts, bounds), *verdict, found.cursor))
         .collect();
     let oldest = times.map(|(oldest, _)| oldest);
     let damaged = |one: &&SegmentReport| one.state == SegmentState::Damaged;
@@ -124,7 +148,7 @@ fn report(found: &Found, times: Option<(i64, i64)>) -> Inspection {
     }
 }
 
-fn of_segment(facts: &Facts, verdict: Verdict, cursor: u64) -> SegmentReport {
+fn of_segment((facts, bounds): (&Facts, Bounds), verdict: Verdict, cursor: u64) -> SegmentReport {
     let (last, state) = match verdict {
         _ if facts.is_quarantined => (facts.through, SegmentState::Damaged),
         Verdict::Damaged { last } => (last, SegmentState::Damaged),
@@ -141,5 +165,18 @@ fn of_segment(facts: &Facts, verdict: Verdict, cursor: u64) -> SegmentReport {
         records: last.saturating_sub(before),
         bytes: facts.bytes,
         state,
+        unreadable: (state == SegmentState::Damaged).then(|| unreadable(facts, bounds, cursor)),
+    }
+}
+
+/// The cursor goes past what a file that is kept apart lost; before that, what it has passed is in Kafka.
+fn unreadable(facts: &Facts, bounds: Bounds, cursor: u64) -> Unreadable {
+    let settled = if facts.is_quarantined { 0 } else { cursor };
+    let read = facts.through.max(settled);
+    let last = bounds.promised;
+    Unreadable {
+        first: Sequence(read.saturating_add(1)),
+        last: (last > read).then_some(Sequence(last)),
+        is_at_least: !bounds.is_all,
     }
 }

@@ -220,23 +220,51 @@ fn walk_over(
     }
 }
 
-/// What becomes of each segment.
-pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
-    let mut verdicts = Vec::with_capacity(facts.len());
+/// What others say of the records of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// It has none behind this one.
+    upper: u64,
+    /// Those up to here were promised, more may have been in the last segment.
+    pub(super) promised: u64,
+    /// Another was begun after it, so that `promised` is all.
+    pub(super) is_all: bool,
+}
+
+/// Of each segment.
+pub(super) fn bounds<'a>(facts: impl DoubleEndedIterator<Item = &'a Facts>) -> Vec<Bounds> {
+    let mut bounds = Vec::new();
     // Seen from the end: what was promised at any later time, what was promised when something later was
     // begun, and where the next segment begins.
     let mut promised = 0;
     let mut begun_after = u64::MAX;
     let mut next_first = u64::MAX;
-    let mut is_last = true;
-    for segment in facts.iter().rev() {
-        let none = segment.first.saturating_sub(1);
+    for segment in facts.rev() {
         promised = promised
             .max(segment.behind.acknowledged)
             .max(segment.promised);
         // Nothing here was promised once the next one was begun.
         let upper = next_first.saturating_sub(1).min(begun_after);
-        let must = promised.min(upper);
+        bounds.push(Bounds {
+            upper,
+            promised: promised.min(upper),
+            is_all: upper <= promised,
+        });
+        promised = promised.max(segment.before.unwrap_or_default());
+        begun_after = segment.promised_before().unwrap_or(begun_after);
+        next_first = segment.first;
+    }
+    bounds.reverse();
+    bounds
+}
+
+/// What becomes of each segment.
+pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
+    let mut verdicts = Vec::with_capacity(facts.len());
+    let mut is_last = true;
+    for (segment, bounds) in facts.iter().zip(bounds(facts.iter())).rev() {
+        let none = segment.first.saturating_sub(1);
+        let (upper, must) = (bounds.upper, bounds.promised);
         let last = segment.through.min(upper).max(none);
         let verdict = if must > segment.through.max(cursor).max(none) {
             Verdict::Damaged {
@@ -250,10 +278,7 @@ pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
             Verdict::Good { last, cut }
         };
         verdicts.push(verdict);
-        promised = promised.max(segment.before.unwrap_or_default());
         is_last = is_last && verdict == Verdict::Needless;
-        begun_after = segment.promised_before().unwrap_or(begun_after);
-        next_first = segment.first;
     }
     verdicts.reverse();
     verdicts

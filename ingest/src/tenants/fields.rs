@@ -188,6 +188,12 @@ impl<'t> Fields<'t> {
             .unwrap_or_default()
     }
 
+    /// How many items a list has, whatever they are; a missing one has none, a value of another type is told as such.
+    pub(super) fn items(&self, key: &str) -> usize {
+        let list = self.get(key).map(Spanned::get_ref);
+        list.map_or(0, |list| list.as_array().map_or(1, |items| items.len()))
+    }
+
     /// Where `key` stands, if it does.
     pub(super) fn place_of(&self, key: &str) -> Option<usize> {
         self.get(key).map(|value| value.span().start)

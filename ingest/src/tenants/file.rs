@@ -148,11 +148,16 @@ fn part(file: &Path) -> Part {
         problems: Vec::new(),
     };
     if let Some(error) = unread {
+        let (text, cure) = if error.kind() == io::ErrorKind::InvalidData {
+            ("is not UTF-8".to_owned(), "save it as UTF-8")
+        } else {
+            (format!("can't be read ({error})"), "check its permissions")
+        };
         part.problems.push(Problem {
             file: file.to_owned(),
             line: None,
-            text: format!("can't be read ({error})"),
-            cure: "check its permissions".into(),
+            text,
+            cure: cure.into(),
         });
         return part;
     }

@@ -1,6 +1,6 @@
 //! The `[[tenants.….endpoints.secrets]]` tables of the tenants file.
 
-use std::fs;
+use std::{env::VarError, fs, io};
 
 use schemas::Provider;
 
@@ -121,16 +121,13 @@ fn secret_value(
         fields.text("value_file", reading).map(|name| {
             let path = reading.beside(name.value);
             let read = fs::read_to_string(path).map(|text| text.trim_end().to_owned());
-            (
-                name.at,
-                read.map_err(|e| format!("can't read file `{}` ({e})", name.value)),
-            )
+            (name.at, read.map_err(|error| no_file(name.value, &error)))
         }),
         fields.text("value_env", reading).map(|name| {
             let read = std::env::var(name.value);
             (
                 name.at,
-                read.map_err(|_| format!("variable `{}` is not set", name.value)),
+                read.map_err(|error| no_variable(name.value, &error)),
             )
         }),
     ];
@@ -149,9 +146,34 @@ fn secret_value(
             None
         }
         Ok(value) => Some(runtime::settings::Secret::new(value)),
-        Err(why) => {
-            reading.problem(at, format!("{}: {why}", fields.place), one);
+        Err((why, cure)) => {
+            reading.problem(at, format!("{}: {why}", fields.place), cure);
             None
         }
     }
+}
+
+/// What is wrong, and its cure.
+type Unread = (String, String);
+
+fn no_file(name: &str, error: &io::Error) -> Unread {
+    let is = |kind| error.kind() == kind;
+    let cure = if is(io::ErrorKind::NotFound) {
+        "create the file, or correct its name"
+    } else if is(io::ErrorKind::InvalidData) {
+        "write the secret as UTF-8 text"
+    } else {
+        "let this process read the file"
+    };
+    let why = format!("can't read `value_file` {name:?} ({error})");
+    (why, cure.to_owned())
+}
+
+fn no_variable(name: &str, error: &VarError) -> Unread {
+    let why = match error {
+        VarError::NotPresent => "is not set",
+        VarError::NotUnicode(_) => "is not UTF-8",
+    };
+    let cure = format!("set {name} where this process is started");
+    (format!("variable `{name}` {why}"), cure)
 }

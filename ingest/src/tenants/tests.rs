@@ -245,6 +245,46 @@ fn ids_and_tokens_stand_for_one_endpoint_each() {
 }
 
 #[test]
+fn a_zone_is_one_that_the_normalizer_knows_and_else_the_nearest_is_named() {
+    let with = |zone: &str| {
+        let line = format!("timezone = \"{zone}\"\nprovider");
+        whole("hk", TOKEN).replacen("provider", &line, 1)
+    };
+    let check = |zone: &str, cure: &str| {
+        let found = read(&with(zone)).unwrap_err();
+        assert!(
+            matches!(&found[..], [one] if one.line == Some(4) && one.text.contains(zone) && one.cure.contains(cure)),
+            "{found:?}"
+        );
+    };
+    check("Africa/Lagoss", "`Africa/Lagos`");
+    check("lagos", "`Africa/Lagos`");
+    check("Asia/HongKong", "`Asia/Hong_Kong`");
+    check("+08:00", "`Asia/Hong_Kong`");
+    check("", "`Asia/Hong_Kong`");
+    for good in [
+        "Africa/Lagos",
+        "africa/lagos",
+        "UTC",
+        "America/Argentina/Salta",
+    ] {
+        assert!(read(&with(good)).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_told_as_such() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tenants.toml");
+    fs::write(&file, b"[tenants.acme]\nname = \"Caf\xe9\"\n").unwrap();
+    let found = load(&file).unwrap_err();
+    assert!(
+        matches!(&found[..], [one] if one.text == "is not UTF-8" && one.cure == "save it as UTF-8"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn an_endpoint_that_verifies_needs_a_secret() {
     let bare = format!(
         "[[tenants.a.endpoints]]\nid = \"x\"\nprovider = \"lalamove\"\ntoken = \"{TOKEN}\"\n"
@@ -269,11 +309,25 @@ fn a_secret_has_exactly_one_value_that_can_be_had() {
         "value = \"x\"\nvalue_env = \"CARGO_PKG_NAME\"",
         "has not one value",
     );
-    told("value_file = \"absent\"", "can't read file `absent`");
-    told(
+    // One that can't be had is not missing: nobody should turn verification off for it.
+    let only = |lines: &str, words: &str, cure: &str| {
+        let found = read(&with(lines)).unwrap_err();
+        assert!(
+            matches!(&found[..], [one] if one.text.contains(words) && one.cure.contains(cure)),
+            "{found:?}"
+        );
+    };
+    only(
+        "value_file = \"absent\"",
+        "can't read `value_file` \"absent\"",
+        "create the file",
+    );
+    only(
         "value_env = \"WAYBILL_ABSENT\"",
         "`WAYBILL_ABSENT` is not set",
+        "set WAYBILL_ABSENT",
     );
+    only("value = \"\"", "is empty", "fill it in");
 }
 
 #[test]

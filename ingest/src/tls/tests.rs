@@ -83,4 +83,11 @@ fn files_that_do_not_belong_together_are_refused_and_the_old_pair_stays() {
     fs::write(site.folder.path().join("key.pem"), "no key").unwrap();
     let refused = Certificate::read(files(site.folder.path())).unwrap_err();
     assert!(refused.to_string().contains("http.tls_key"));
+    fs::write(site.folder.path().join("cert.pem"), "garbage").unwrap();
+    let refused = Certificate::read(files(site.folder.path())).unwrap_err();
+    let told = refused.to_string();
+    assert!(
+        told.contains("there is no certificate in") && told.contains("cert.pem"),
+        "{told}"
+    );
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use std::{env, fs};
 
 use serde::Deserialize;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Problems, Secret};
+use super::{Problems, Secret, names::closest};
 use crate::traces;
 
 const SECURITY_PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const SASL_MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 /// Leaves room for the rest of a name within Kafka's 249.
 const PREFIX_BYTES_MAX: usize = 100;
@@ -245,6 +246,17 @@ impl TelemetrySettings {
         traces::check(self, problems);
         if let Err(error) = self.log_level.parse::<Targets>() {
             problems.add("telemetry.log_level", format!("is no log level: {error}"));
+        }
+        // A single word that is no level would be read as a target, and everything else be silent.
+        let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+        let words = self.log_level.split(',').filter(|part| !part.contains('='));
+        for word in words.filter(|word| !is_level(word)) {
+            let nearest = closest(&LEVELS.into(), word).unwrap_or_default();
+            let all = LEVELS.join(", ");
+            let text = format!(
+                "`{word}` is no level: write `{nearest}` if that is meant, or one of {all}"
+            );
+            problems.add("telemetry.log_level", text);
         }
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn nearest(own: &Table, group: &str, key: &str) -> Option<(String, St
     Some((group.to_owned(), key.to_owned()))
 }
 
-fn closest<'a>(names: &BTreeSet<&'a str>, written: &str) -> Option<&'a str> {
+/// The nearest of some names.
+pub(super) fn closest<'a>(names: &BTreeSet<&'a str>, written: &str) -> Option<&'a str> {
     let nearness = |name: &&&str| normalized_damerau_levenshtein(name, written);
     names
         .iter()

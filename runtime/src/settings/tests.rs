@@ -263,6 +263,21 @@ fn the_common_groups_are_checked_for_every_service() {
         error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \
         \"debug\", \"trace\", or a number 0-5",
     );
+    let levels = "or one of off, error, warn, info, debug, trace";
+    for (given, word, nearest) in [
+        ("warning", "warning", "warn"),
+        ("inf,rdkafka=warn", "inf", "info"),
+        ("info,rdkafka", "rdkafka", "warn"),
+        ("info, debug", " debug", "debug"),
+    ] {
+        let expected = format!(
+            "telemetry.log_level: `{word}` is no level: write `{nearest}` if that is meant, {levels}"
+        );
+        check("WAYBILL__TELEMETRY__LOG_LEVEL", given, &expected);
+    }
+    for good in ["off", "INFO", "info,rdkafka=warn", "waybill=debug"] {
+        loaded(&[("WAYBILL__TELEMETRY__LOG_LEVEL", good)]);
+    }
     check(
         "WAYBILL__SERVICE__SHUTDOWN_SECONDS",
         "0",

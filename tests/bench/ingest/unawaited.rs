@@ -12,12 +12,12 @@ use std::{
 
 use ingest::{
     body::{InFlight, Limits},
-    delivery::{Delivery, Door},
+    delivery::{Delivery, Door, Unfit},
     kafka::{self, KafkaLog},
     metrics::Metrics,
     proxies::Proxies,
     raw_log::{Confirmation, Placed, RawLog, Record, Refused},
-    server,
+    server::{self, ending::Ending},
     service::Service,
     settings::Settings,
     tenants::{self, Current},
@@ -68,6 +68,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         within: settings.http.durable_within(),
         spooled: AtomicU64::new(0),
         disk_refused: AtomicBool::new(false),
+        unfit: Unfit::default(),
         metrics: Arc::clone(&metrics),
     };
     let http = &settings.http;
@@ -87,7 +88,7 @@ async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         failures: Arc::default(),
         clock: Arc::clone(&context.clock),
         metrics: Arc::clone(&metrics),
-        stopping: AtomicBool::new(false),
+        ending: Ending::default(),
     });
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let reports = (context.health.part("tenants"), metrics);

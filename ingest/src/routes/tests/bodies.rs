@@ -145,7 +145,7 @@ async fn without_tenants_and_when_stopping_everything_is_answered_with_503() {
     problem(site.post(OFF, "{}").await, 503, "no-tenants").await;
     site.service.tenants.store(tenants);
     receipt(site.post(OFF, "{}").await).await;
-    site.service.stopping.store(true, Ordering::Relaxed);
+    site.service.ending.stop();
     problem(site.post(OFF, "{}").await, 503, "stopping").await;
 }
 

@@ -119,6 +119,7 @@ async fn at_its_limit_it_refuses_and_takes_again_once_it_is_drained() {
     assert!(spool.stats().bytes <= 200_000);
     let refused = spool.append(entry(0, 10_000)).await.unwrap_err();
     assert!(refused.is_full(), "{refused}");
+    assert!(spool.was_full() && !spool.was_full());
     // A part is enough: limits of segments are made so.
     spool.settle(Sequence(taken - 2)).unwrap();
     spool.append(entry(0, 10_000)).await.unwrap();
@@ -148,7 +149,17 @@ async fn a_damaged_file_is_kept_and_reading_goes_on_behind_it() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[12_000] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    assert!(!inspect(dir.path(), |_, _| ()).unwrap().is_sound());
+    let unreadable = || {
+        let found = inspect(dir.path(), |_, _| ()).unwrap();
+        assert!(!found.is_sound());
+        let mut damaged = found.segments.iter().filter_map(|one| one.unreadable);
+        (damaged.next().unwrap(), damaged.next())
+    };
+    let (told, other) = unreadable();
+    assert_eq!(
+        (told.first, told.is_at_least, other),
+        (Sequence(3), false, None)
+    );
 
     let lost = |spool: &Spool| {
         let first = spool.read(None, 1 << 20).unwrap();
@@ -166,13 +177,18 @@ async fn a_damaged_file_is_kept_and_reading_goes_on_behind_it() {
     // While it runs, and after a restart.
     let lost_live = lost(&spool);
     assert!((5..20).contains(&lost_live), "{lost_live}");
+    assert_eq!(told.records(), lost_live as u64);
     assert_eq!(spool.stats().quarantined, 1);
+    assert_eq!(unreadable(), (told, None));
     spool.close();
     let (spool, found) = opened(dir.path());
     assert_eq!(found.quarantined, ["00000000000000000001.quarantined"]);
     assert_eq!(lost(&spool), lost_live);
     spool.settle(Sequence(100)).unwrap();
     assert!(spool.is_empty());
+    // What came after it is in Kafka and gone, and the number is still known.
+    assert_eq!(unreadable().0.first, Sequence(3));
+    assert!(unreadable().0.records() >= told.records() - 1);
     let kept = std::fs::read(dir.path().join(&found.quarantined[0])).unwrap();
     assert_eq!(kept, bytes);
 }
