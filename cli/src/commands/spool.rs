@@ -316,3 +316,32 @@ impl Found {
         said.join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_number_as_far_as_it_is_known() {
+        let check = |last: Option<u64>, is_at_least: bool, expected: &str| {
+            let told = Unreadable::of(spool::Unreadable {
+                first: Sequence(3),
+                last: last.map(Sequence),
+                is_at_least,
+            });
+            let told = told.to_string();
+            assert!(told.starts_with(expected), "{told}");
+        };
+        check(Some(14), false, "12 can't be read, sequences 3 to 14");
+        check(
+            Some(14),
+            true,
+            "at least 12 can't be read, sequences 3 to 14",
+        );
+        check(
+            None,
+            true,
+            "those from sequence 3 on can't be read, and nothing in it",
+        );
+    }
+}
