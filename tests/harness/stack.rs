@@ -54,6 +54,8 @@ fn users_xml(tenant: &str) -> String {
             "--format",
             "users-xml",
         ])
+        // not where a demo may have left the settings of its own system
+        .current_dir(std::env::temp_dir())
         .env_clear()
         .env("WAYBILL__CLICKHOUSE__DATABASE", ANALYSTS_DATABASE)
         .env(
