@@ -194,14 +194,9 @@ fn about_foreign(record: &Incoming<'_>) -> About {
 
 /// The trace that ingest began goes on.
 fn trace(record: &Incoming<'_>) -> Vec<(String, Vec<u8>)> {
-    let parent = record
-        .headers
-        .iter()
-        .find(|(name, _)| *name == traces::HEADER);
-    parent
-        .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
-        .into_iter()
-        .collect()
+    let parent = traces::header(record.headers);
+    let parent = parent.map(|value| (traces::HEADER.to_owned(), value.to_vec()));
+    parent.into_iter().collect()
 }
 
 impl Stage for Normalizer {

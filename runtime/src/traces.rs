@@ -7,6 +7,7 @@
 
 mod export;
 mod place;
+mod taken;
 
 use std::{
     hash::Hash,
@@ -24,7 +25,8 @@ use opentelemetry_sdk::trace::{
 
 use export::Flow;
 pub use opentelemetry::trace::SpanKind;
-pub use place::{HEADER, Place};
+pub use place::{HEADER, Place, header};
+pub use taken::Taken;
 
 use crate::settings::{Problems, TelemetrySettings};
 
@@ -102,7 +104,7 @@ impl Traces {
     }
 
     /// A place under that of a record that was sampled; `seed` tells apart what is under it.
-    pub fn continued(&self, traceparent: Option<&[u8]>, seed: impl Hash) -> Option<Place> {
+    fn continued(&self, traceparent: Option<&[u8]>, seed: impl Hash) -> Option<Place> {
         self.0.as_ref()?;
         match Place::sent(traceparent?)? {
             (parent, true) => Some(parent.below(&seed)),
@@ -162,16 +164,6 @@ impl Traces {
             tracing::warn!(%error, "the last spans were not sent");
         }
     }
-}
-
-/// Attributes of a record in Kafka.
-pub fn of_record(topic: String, partition: i32, offset: i64) -> Vec<(&'static str, String)> {
-    vec![
-        ("messaging.system", "kafka".to_owned()),
-        ("messaging.destination.name", topic),
-        ("messaging.destination.partition.id", partition.to_string()),
-        ("messaging.kafka.offset", offset.to_string()),
-    ]
 }
 
 fn instant(micros: i64) -> SystemTime {

@@ -155,10 +155,10 @@ pub(super) struct Cause<'a> {
 
 impl<'a> Cause<'a> {
     pub(super) fn of(record: &Incoming<'a>) -> Option<Self> {
-        let is_trace = |(name, _): &&(&str, &[u8])| *name == traces::HEADER;
-        let (_, trace) = record.headers.iter().find(is_trace)?;
-        let key = record.key?;
-        Some(Self { key, trace })
+        Some(Self {
+            key: record.key?,
+            trace: traces::header(record.headers)?,
+        })
     }
 
     /// Adds the trace, except to what time released meanwhile of other orders.

@@ -8,6 +8,12 @@ use std::{
 /// The header of requests and records that carries it.
 pub const HEADER: &str = "traceparent";
 
+/// The value of [`HEADER`] among a record's headers.
+pub fn header<'a>(headers: &[(&str, &'a [u8])]) -> Option<&'a [u8]> {
+    let found = headers.iter().find(|(name, _)| *name == HEADER);
+    found.map(|(_, value)| *value)
+}
+
 /// A span of a trace that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -4,7 +4,7 @@ use rdkafka::{
     Message,
     message::{Header, Headers},
 };
-use runtime::traces::{self, Place, SpanKind, Traces};
+use runtime::traces::{self, Taken, Traces};
 
 use crate::batch::{Partition, Span};
 
@@ -12,15 +12,7 @@ use crate::batch::{Partition, Span};
 #[derive(Default)]
 pub(super) struct Spans {
     traces: Traces,
-    open: Vec<Begun>,
-}
-
-struct Begun {
-    place: Place,
-    from_micros: i64,
-    partition: Partition,
-    offset: i64,
-    topic: String,
+    open: Vec<(Partition, i64, Taken)>,
 }
 
 impl Spans {
@@ -45,38 +37,20 @@ impl Spans {
         let header = record
             .headers()
             .and_then(|headers| headers.iter().find(is_ours)?.value);
-        let seed = ("sink", record.topic(), record.partition(), record.offset());
-        if let Some(place) = self.traces.continued(header, seed) {
-            self.open.push(Begun {
-                place,
-                from_micros: now(),
-                partition,
-                offset: record.offset(),
-                topic: record.topic().to_owned(),
-            });
+        let at = (record.topic(), record.partition(), record.offset());
+        if let Some(taken) = self.traces.taken("sink", header, at, now) {
+            self.open.push((partition, record.offset(), taken));
         }
     }
 
     /// The block of these ranges is stored.
     pub(super) fn settled(&mut self, table: &str, ranges: &[Span], to_micros: i64) {
-        let is_stored = |begun: &mut Begun| {
-            let stored =
-                |range: &Span| range.partition == begun.partition && begun.offset <= range.last;
+        let is_stored = |(partition, offset, _): &mut (Partition, i64, Taken)| {
+            let stored = |range: &Span| range.partition == *partition && *offset <= range.last;
             ranges.iter().any(stored)
         };
-        for begun in self.open.extract_if(.., is_stored) {
-            let mut attributes =
-                traces::of_record(begun.topic, begun.partition.number, begun.offset);
-            attributes.push(("waybill.table", table.to_owned()));
-            let span = traces::Span {
-                name: "sink",
-                kind: SpanKind::Consumer,
-                from_micros: begun.from_micros,
-                to_micros,
-                failed: false,
-                attributes,
-            };
-            self.traces.ended(begun.place, span);
+        for (_, _, taken) in self.open.extract_if(.., is_stored) {
+            taken.done(&self.traces, to_micros, Some(("waybill.table", table)));
         }
     }
 

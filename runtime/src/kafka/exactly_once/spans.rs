@@ -3,7 +3,7 @@
 use super::{Incoming, Output};
 use crate::{
     clock::SharedClock,
-    traces::{self, Place, Span, SpanKind, Traces},
+    traces::{self, Taken, Traces},
 };
 
 /// Those of one worker.
@@ -11,16 +11,7 @@ use crate::{
 pub(super) struct Spans {
     name: &'static str,
     traces: Traces,
-    open: Vec<Begun>,
-}
-
-#[derive(Debug)]
-struct Begun {
-    place: Place,
-    from_micros: i64,
-    topic: String,
-    partition: i32,
-    offset: i64,
+    open: Vec<Taken>,
 }
 
 impl Spans {
@@ -32,39 +23,27 @@ impl Spans {
         }
     }
 
-    pub(super) fn are_on(&self) -> bool {
-        self.traces.is_on()
+    /// Whether the record is a traced one; to be asked before the stage has it.
+    pub(super) fn begin(&self, record: &Incoming<'_>, clock: &SharedClock) -> Option<Taken> {
+        if !self.traces.is_on() {
+            return None;
+        }
+        let at = (record.topic, record.partition, record.offset);
+        let header = traces::header(record.headers);
+        self.traces
+            .taken(self.name, header, at, || clock.now_micros())
     }
 
-    /// Notes a traced record. What it wrote with its own place goes on with the new one.
-    pub(super) fn record(
-        &mut self,
-        record: &Incoming<'_>,
-        now_micros: i64,
-        written: &mut [Output],
-    ) {
-        let header = record
-            .headers
-            .iter()
-            .find(|(name, _)| *name == traces::HEADER);
-        let header = header.map(|(_, value)| *value);
-        let seed = (self.name, record.topic, record.partition, record.offset);
-        let Some(place) = self.traces.continued(header, seed) else {
-            return;
-        };
+    /// What the record wrote with its own place goes on with the new one.
+    pub(super) fn pass_on(&mut self, taken: Taken, record: &Incoming<'_>, written: &mut [Output]) {
+        let header = traces::header(record.headers);
         let told = written.iter_mut().flat_map(|output| &mut output.headers);
         for (_, value) in
             told.filter(|(name, value)| *name == traces::HEADER && Some(value.as_slice()) == header)
         {
-            *value = place.to_string().into_bytes();
+            *value = taken.place.to_string().into_bytes();
         }
-        self.open.push(Begun {
-            place,
-            from_micros: now_micros,
-            topic: record.topic.to_owned(),
-            partition: record.partition,
-            offset: record.offset,
-        });
+        self.open.push(taken);
     }
 
     pub(super) fn committed(&mut self, clock: &SharedClock) {
@@ -72,23 +51,8 @@ impl Spans {
             return;
         }
         let to_micros = clock.now_micros();
-        for begun in self.open.drain(..) {
-            let Begun {
-                place,
-                from_micros,
-                topic,
-                partition,
-                offset,
-            } = begun;
-            let span = Span {
-                name: self.name,
-                kind: SpanKind::Consumer,
-                from_micros,
-                to_micros,
-                failed: false,
-                attributes: traces::of_record(topic, partition, offset),
-            };
-            self.traces.ended(place, span);
+        for taken in self.open.drain(..) {
+            taken.done(&self.traces, to_micros, None);
         }
     }
 

@@ -181,11 +181,11 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             let topic = interned(topics, record.topic);
             open.positions
                 .insert((topic, record.partition), record.offset + 1);
-            let written = out.pending.len();
+            let (traced, written) = (spans.begin(record, clock), out.pending.len());
             outcome = stage.record(record, out);
-            if spans.are_on() {
+            if let Some(traced) = traced {
                 let written = out.pending.get_mut(written..).unwrap_or_default();
-                spans.record(record, clock.now_micros(), written);
+                spans.pass_on(traced, record, written);
             }
         })?;
         outcome?;
