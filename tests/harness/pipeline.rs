@@ -251,6 +251,14 @@ impl Pipeline {
         .code()
     }
 
+    /// SIGTERM to each in turn, and each drains and ends with 0.
+    pub async fn terminate_all(&mut self) {
+        for service in Service::ALL {
+            let code = self.terminate(service).await;
+            assert_eq!(code, Some(0), "{}", service.name());
+        }
+    }
+
     /// What an orchestrator does: starts again what ended by itself. Returns which.
     pub fn restart_ended(&mut self) -> Vec<Service> {
         let ended = |process: &mut Process| process.exited().is_some();
