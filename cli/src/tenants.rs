@@ -8,8 +8,8 @@ use toml::{Table, Value};
 
 use crate::{WrongUse, clickhouse::Clickhouse, sender, settings::Settings};
 
-/// Refuses a name that nobody has: a typing error would read as "nothing is wrong". A tenant that left the
-/// file is known by the webhooks that were received for it.
+/// Refuses a name that nobody has: a typing error would read as "nothing is wrong". The store is asked first:
+/// a tenant may have left the file, and a file that is broken is no reason not to look.
 pub(crate) async fn must_exist(
     settings: &Settings,
     clickhouse: &Clickhouse,
@@ -18,10 +18,6 @@ pub(crate) async fn must_exist(
     let Some(tenant) = tenant else {
         return Ok(());
     };
-    let in_file = settings.tenants_path().map(names).transpose()?;
-    if in_file.as_ref().is_some_and(|names| names.contains(tenant)) {
-        return Ok(());
-    }
     #[derive(Deserialize)]
     struct Known {
         known: u8,
@@ -32,7 +28,15 @@ pub(crate) async fn must_exist(
     if found.first().is_some_and(|row| row.known == 1) {
         return Ok(());
     }
-    let names: Vec<String> = in_file.into_iter().flatten().collect();
+    let names = settings
+        .tenants_path()
+        .map(names)
+        .transpose()?
+        .unwrap_or_default();
+    if names.contains(tenant) {
+        return Ok(());
+    }
+    let names: Vec<String> = names.into_iter().collect();
     let there = if names.is_empty() {
         "set WAYBILL__TENANTS__PATH to have them listed".to_owned()
     } else {
