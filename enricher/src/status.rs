@@ -29,7 +29,7 @@ pub struct Fold {
     reached: Reached,
     /// When the order was first said to be superseded.
     superseded_at: Option<Micros>,
-    /// Whether a stop was ever said to have failed: else there is nothing to ask the stops.
+    /// Of Lalamove: whether a stop was ever said to have failed. Else there is nothing to ask the stops.
     stop_failed: bool,
 }
 
@@ -79,7 +79,9 @@ impl Fold {
         if fact.kind == Kind::OrderSuperseded && self.superseded_at.is_none() {
             self.superseded_at = Some(fact.place.occurred_at);
         }
-        self.stop_failed = self.stop_failed || says_that_a_stop_failed(fact);
+        if provider == Provider::Lalamove && !self.stop_failed {
+            self.stop_failed = says_that_a_stop_failed(fact);
+        }
         let Some(said) = fact.says() else {
             return false;
         };

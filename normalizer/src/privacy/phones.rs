@@ -31,7 +31,7 @@ fn digits(bytes: &[u8], run: &Range<usize>) -> usize {
     run.clone().filter(|at| is_digit(bytes, *at)).count()
 }
 
-/// The next digit, with the plus or the bracket before it, that begins no date and stands in no word.
+/// The next digit that begins no date.
 fn begin(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while at < bytes.len() {
