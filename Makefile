@@ -23,10 +23,10 @@ sim: ## the enricher under crashes and rebalances, by seed; SEED=7 runs one, SEE
 	$(CARGO) test -p enricher --lib simulation
 
 demo: build ## the documented webhooks through the real pipeline; prints the tables and stays up
-	$(CARGO) run --quiet -p waybill -- demo $(ARGS)
+	target/debug/waybill demo $(ARGS)
 
 up: build ## Kafka, registry, ClickHouse and the four services on loopback, until Ctrl-C
-	$(CARGO) run --quiet -p waybill -- up $(ARGS)
+	target/debug/waybill up $(ARGS)
 
 bench: bench-pure bench-normalizer bench-enricher bench-ingest bench-store bench-latency ## each stage beside its floor and its peers
 
