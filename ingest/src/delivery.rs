@@ -120,7 +120,7 @@ impl Delivery {
         }
         let late = |_| Refused::Failed("not confirmed in time".into());
         let Some(spool) = &self.spool else {
-            let sent = timeout(self.within, self.to_kafka(&webhook)).await;
+            let sent = timeout(self.within, self.to_kafka(&mut webhook)).await;
             let placed = sent.map_err(late).flatten()?;
             webhook.ticket.placed(placed);
             return Ok(());
@@ -130,7 +130,7 @@ impl Delivery {
         } else if !self.log.is_up() {
             Detour::Down
         } else {
-            match timeout(self.spool_after, self.to_kafka(&webhook)).await {
+            match timeout(self.spool_after, self.to_kafka(&mut webhook)).await {
                 Ok(Ok(placed)) => {
                     webhook.ticket.placed(placed);
                     return Ok(());
@@ -144,7 +144,7 @@ impl Delivery {
         self.spooled.fetch_add(1, Ordering::Relaxed);
         self.metrics.spooled(detour);
         let kept = timeout(self.within, self.to_disk(spool, webhook)).await;
-        let Err((refused, webhook)) = kept.map_err(late)? else {
+        let Err((refused, mut webhook)) = kept.map_err(late)? else {
             return Ok(());
         };
         if !self.log.is_up() || matches!(detour, Detour::Late | Detour::Refused) {
@@ -152,7 +152,7 @@ impl Delivery {
         }
         // A full disk is no reason to send carriers away while Kafka takes records: to come before those
         // that wait there is the lesser evil.
-        let sent = timeout(self.spool_after, self.to_kafka(&webhook)).await;
+        let sent = timeout(self.spool_after, self.to_kafka(&mut webhook)).await;
         webhook.ticket.placed(sent.map_err(late).flatten()?);
         Ok(())
     }
@@ -162,25 +162,45 @@ impl Delivery {
         spool.is_empty() || self.door.opened(self.spool_after).await && spool.is_empty()
     }
 
-    async fn to_kafka(&self, webhook: &Webhook) -> Result<Placed, Refused> {
+    async fn to_kafka(&self, webhook: &mut Webhook) -> Result<Placed, Refused> {
         let since = Instant::now();
-        let sent = self.sent(webhook).await;
-        match &sent {
-            Ok(_) => self.metrics.durable(since.elapsed()),
-            Err(Refused::Unfit(why)) if self.unfit.begins(since) => {
-                let RawHeaders {
-                    tenant, endpoint, ..
-                } = &webhook.headers;
-                let bytes = webhook.body.len();
-                tracing::error!(
-                    why, %tenant, %endpoint, bytes,
-                    "kafka refuses a webhook for what it is, and the carrier gets 503: if it is its size, `waybill topics apply` \
-                     sets what the topic takes; more of them are not told one by one"
-                );
+        let mut sent = self.sent(webhook).await;
+        if let Err(Refused::Unfit(why)) = &sent {
+            if self.unfit.begins(since) {
+                self.tell_unfit(why, webhook);
             }
-            Err(_) => {}
+            if self.may_go_without_body(&webhook.body) {
+                self.put_beside(webhook).await?;
+                sent = self.sent(webhook).await;
+            }
+        }
+        if sent.is_ok() {
+            self.metrics.durable(since.elapsed());
         }
         sent
+    }
+
+    /// Whether a record that Kafka refused for what it is can be made another one. It may not even be too
+    /// large itself: brokers refuse all that came in one request.
+    pub(crate) fn may_go_without_body(&self, body: &[u8]) -> bool {
+        self.blobs.is_some() && !body.is_empty()
+    }
+
+    fn tell_unfit(&self, why: &str, webhook: &Webhook) {
+        let RawHeaders {
+            tenant, endpoint, ..
+        } = &webhook.headers;
+        let bytes = webhook.body.len();
+        let goes = if self.may_go_without_body(&webhook.body) {
+            "its body goes to the blob store"
+        } else {
+            "the carrier gets 503"
+        };
+        tracing::error!(
+            why, %tenant, %endpoint, bytes,
+            "kafka refuses a webhook for what it is, {goes}: if it is its size, `waybill topics apply` sets what the topic \
+             takes; more of them are not told one by one"
+        );
     }
 
     async fn sent(&self, webhook: &Webhook) -> Result<Placed, Refused> {
@@ -201,21 +221,30 @@ impl Delivery {
         confirmation.await.unwrap_or_else(lost)
     }
 
-    /// Puts a body into the blob store; the headers say where it is.
+    /// Puts a body into the blob store; the headers say where it is. Whoever gives up waiting still has
+    /// the whole webhook.
     async fn put_beside(&self, webhook: &mut Webhook) -> Result<(), Refused> {
+        let path = self.put_body(&webhook.headers, &webhook.body).await?;
+        webhook.headers.body_ref = Some(path);
+        webhook.body = Bytes::new();
+        Ok(())
+    }
+
+    /// Puts a body into the blob store; gives where it is.
+    pub(crate) async fn put_body(
+        &self,
+        headers: &RawHeaders,
+        body: &Bytes,
+    ) -> Result<String, Refused> {
         let refused = |why: &str| Refused::Failed(why.to_owned());
         let blobs = self
             .blobs
             .as_ref()
             .ok_or_else(|| refused("no blob store"))?;
-        let tenant = webhook.headers.tenant.as_str();
-        let path = blobs::path(blobs::Kind::Body, tenant, &webhook.headers.body_sha256);
-        let body = std::mem::take(&mut webhook.body);
-        match timeout(self.within, blobs.put(&path, body)).await {
-            Ok(Ok(())) => {
-                webhook.headers.body_ref = Some(path);
-                Ok(())
-            }
+        let tenant = headers.tenant.as_str();
+        let path = blobs::path(blobs::Kind::Body, tenant, &headers.body_sha256);
+        match timeout(self.within, blobs.put(&path, body.clone())).await {
+            Ok(Ok(())) => Ok(path),
             Ok(Err(error)) => {
                 let why = anyhow::Error::from(error);
                 tracing::warn!(error = format!("{why:#}"), "the blob store takes no body");

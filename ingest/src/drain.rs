@@ -18,7 +18,10 @@ use std::{
 };
 
 use runtime::{backoff::Backoff, shutdown::Shutdown};
-use schemas::{TenantId, raw_webhook::RawHeaders};
+use schemas::{
+    TenantId,
+    raw_webhook::{InvalidHeader, RawHeaders},
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::pace::Pace;
@@ -172,7 +175,7 @@ impl Drain {
                     self.placed(entry, tenant.as_ref(), placed);
                     Ok(())
                 }
-                Err(Refused::Unfit(why)) => self.set_aside(sequence, entry, why).await,
+                Err(Refused::Unfit(why)) => self.unfit(sequence, entry, why).await,
                 Err(why) => Err(why),
             };
             if done.is_err() {
@@ -189,9 +192,7 @@ impl Drain {
     }
 
     fn hand_over(&self, entry: &Entry) -> Result<Sent, Refused> {
-        let pairs = entry.headers.iter();
-        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_slice()));
-        let headers = match RawHeaders::from_pairs(pairs) {
+        let headers = match headers(entry) {
             Ok(headers) => headers,
             Err(header) => return Ok(Sent::Never(header.to_string())),
         };
@@ -206,6 +207,40 @@ impl Drain {
             Err(Refused::Unfit(why)) => Ok(Sent::Never(why)),
             Err(why) => Err(why),
         }
+    }
+
+    /// An entry that Kafka does not take as it is goes there without its body, or aside.
+    async fn unfit(&self, sequence: Sequence, entry: &Entry, why: String) -> Result<(), Refused> {
+        if let Ok(headers) = headers(entry)
+            && self.delivery.may_go_without_body(&entry.body)
+        {
+            let tenant = headers.tenant.clone();
+            match self.without_body(entry, headers).await {
+                Ok(placed) => {
+                    self.placed(entry, Some(&tenant), placed);
+                    return Ok(());
+                }
+                Err(Refused::Unfit(_)) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        self.set_aside(sequence, entry, why).await
+    }
+
+    async fn without_body(
+        &self,
+        entry: &Entry,
+        mut headers: RawHeaders,
+    ) -> Result<Placed, Refused> {
+        headers.body_ref = Some(self.delivery.put_body(&headers, &entry.body).await?);
+        let confirmation = self.delivery.log.append(&Record {
+            headers: &headers,
+            body: &[],
+            placement: entry.placement,
+            lane: lane(entry),
+        })?;
+        let deadline = Instant::now() + self.delivery.within + CONFIRMATION_SLACK;
+        confirmed(confirmation, deadline).await
     }
 
     /// An entry that Kafka will never take must not hold up those behind it: it is kept beside the
@@ -293,6 +328,11 @@ enum Sent {
     Sent(TenantId, Confirmation),
     /// No attempt will ever succeed, for this.
     Never(String),
+}
+
+fn headers(entry: &Entry) -> Result<RawHeaders, InvalidHeader> {
+    let pairs = entry.headers.iter();
+    RawHeaders::from_pairs(pairs.map(|(name, value)| (name.as_str(), value.as_slice())))
 }
 
 fn lane(entry: &Entry) -> Lane {

@@ -117,7 +117,11 @@ where
         }
     };
     match settings::load::<S>(&Sources::of_process(defaults, config)) {
-        Ok(settings) => start(name, settings, run),
+        Ok(settings) => {
+            let code = start(name, settings, run);
+            telemetry::close();
+            code
+        }
         Err(problems) => refuse(name, &problems),
     }
 }

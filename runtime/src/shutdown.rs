@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::tasks::Tasks;
+use crate::telemetry;
 
 /// What a shell reports for a process ended by an interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -76,10 +77,12 @@ pub(crate) fn watch_over(
             tokio::select! {
                 second = second_signal(signals, &shutdown) => {
                     warn!(signal = second, "stopping at once, without draining");
+                    telemetry::close();
                     process::exit(EXIT_INTERRUPTED)
                 }
                 () = past_deadline(&shutdown, within) => {
                     error!(running = watched.running().join(", "), "stuck: stopping at once");
+                    telemetry::close();
                     process::exit(EXIT_STUCK)
                 }
             }

@@ -22,6 +22,8 @@ enum Mood {
     Full,
     Refuses,
     Unfit,
+    /// Takes what has no body.
+    Small,
     /// Takes it and never says so.
     Silent,
 }
@@ -48,9 +50,11 @@ impl RawLog for FakeLog {
                 .unwrap();
             return Ok(confirmation);
         }
-        match *self.mood.lock().unwrap() {
+        let mood = *self.mood.lock().unwrap();
+        let is_small = mood == Mood::Small && record.body.is_empty();
+        match if is_small { Mood::Takes } else { mood } {
             Mood::Full => return Err(Refused::Full),
-            Mood::Unfit => confirm
+            Mood::Unfit | Mood::Small => confirm
                 .send(Err(Refused::Unfit("too large".into())))
                 .unwrap(),
             Mood::Refuses => confirm.send(Err(refused())).unwrap(),
@@ -102,10 +106,11 @@ fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
         free_bytes_min: 0,
     };
     let (spool, _) = spool::open(options, Arc::new(SystemClock)).unwrap();
+    let blobs_url = format!("file://{}", folder.path().join("blobs").display());
     let delivery = Arc::new(Delivery {
         log: Arc::clone(&log) as Arc<dyn RawLog>,
         spool: Some(spool.clone()),
-        blobs: None,
+        blobs: Some(Blobs::open(&blobs_url).unwrap()),
         door: Door::default(),
         record_bytes_max: 10_000,
         spool_after,
@@ -143,7 +148,7 @@ fn headers(number: u8) -> RawHeaders {
         currency: None,
         service: None,
         pii: PiiRule::Keep,
-        body_sha256: String::new(),
+        body_sha256: "ab".repeat(32),
         body_bytes: 3,
         spooled: false,
         body_ref: None,
@@ -258,6 +263,24 @@ async fn a_record_that_kafka_will_never_take_does_not_block_the_disk() {
     site.mood(Mood::Unfit);
     assert!(matches!(site.deliver(1).await, Err(Refused::Unfit(_))));
     assert!(site.spool.is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_for_kafka_goes_there_without_its_body_which_the_blob_store_keeps()
+ {
+    for by_disk in [false, true] {
+        let site = site(ROOM);
+        site.mood(Mood::Small);
+        site.log.up.store(!by_disk, Ordering::Relaxed);
+        site.deliver(1).await.unwrap();
+        site.log.up.store(true, Ordering::Relaxed);
+        site.drain().await;
+        assert_eq!(site.taken(), [(receipt(1), by_disk, Lane::Normal)]);
+        let path = blobs::path(blobs::Kind::Body, "acme", &headers(1).body_sha256);
+        let blobs = site.delivery.blobs.as_ref().unwrap();
+        assert_eq!(blobs.get(&path).await.unwrap(), "abc");
+        assert!(!site.folder.path().join("refused").exists());
+    }
 }
 
 #[tokio::test]

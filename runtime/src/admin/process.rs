@@ -1,10 +1,12 @@
-//! What the process itself costs, read from `/proc` whenever somebody looks.
+//! What the process itself costs, read from `/proc` whenever somebody looks, and what its log lost.
 
 use std::fs;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Counter, IntGauge, Registry};
+use prometheus::{Counter, IntCounter, IntGauge, Registry};
+
+use crate::telemetry;
 
 /// The kernel reports CPU time to programs in hundredths of a second on every architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -13,6 +15,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 struct Process {
     resident_bytes: IntGauge,
     cpu_seconds: Counter,
+    log_lines_lost: IntCounter,
 }
 
 /// Adds the process metrics to a registry.
@@ -26,12 +29,17 @@ pub(super) fn register(registry: &Registry) -> prometheus::Result<()> {
             "waybill_process_cpu_seconds_total",
             "CPU time of the process, user and system",
         )?,
+        log_lines_lost: IntCounter::new(
+            "waybill_process_log_lines_lost_total",
+            "Log lines that were not written because nobody read those before them",
+        )?,
     }))
 }
 
 impl Collector for Process {
     fn desc(&self) -> Vec<&Desc> {
-        [self.resident_bytes.desc(), self.cpu_seconds.desc()].concat()
+        let process = [self.resident_bytes.desc(), self.cpu_seconds.desc()].concat();
+        [process, self.log_lines_lost.desc()].concat()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -43,7 +51,10 @@ impl Collector for Process {
             self.cpu_seconds
                 .inc_by((seconds - self.cpu_seconds.get()).max(0.0));
         }
-        [self.resident_bytes.collect(), self.cpu_seconds.collect()].concat()
+        let more = telemetry::lost_lines().saturating_sub(self.log_lines_lost.get());
+        self.log_lines_lost.inc_by(more);
+        let process = [self.resident_bytes.collect(), self.cpu_seconds.collect()].concat();
+        [process, self.log_lines_lost.collect()].concat()
     }
 }
 
@@ -98,7 +109,7 @@ mod tests {
         };
         let (before, after) = (values(), values());
         assert!(
-            before[1] > 1_000_000.0 && after[0] >= before[0],
+            before[2] > 1_000_000.0 && after[0] >= before[0],
             "{before:?} {after:?}"
         );
     }

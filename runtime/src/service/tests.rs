@@ -1,8 +1,11 @@
 //! Each test runs a real process: this test binary, told by a variable to play a service.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
@@ -59,6 +62,10 @@ fn player() {
 }
 
 fn start(what: &str, variables: &[(&str, &str)]) -> Child {
+    start_with(what, variables, Stdio::piped())
+}
+
+fn start_with(what: &str, variables: &[(&str, &str)], log: impl Into<Stdio>) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "service::tests::player", "--nocapture"])
         .env(PLAY, what)
@@ -66,7 +73,7 @@ fn start(what: &str, variables: &[(&str, &str)]) -> Child {
         .env("WAYBILL__ADMIN__LISTEN", "127.0.0.1:0")
         .envs(variables.iter().copied())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(log)
         .spawn()
         .unwrap()
 }
@@ -114,6 +121,36 @@ fn a_drained_service_exits_with_0_after_sigterm() {
     let (code, log) = end(child);
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("\"message\":\"stopped\""), "{log}");
+}
+
+#[test]
+fn a_service_whose_log_nobody_reads_any_more_works_and_ends() {
+    let (unread, mut full) = io::pipe().unwrap();
+    let room = fcntl(&full, FcntlArg::F_GETPIPE_SZ).unwrap();
+    full.write_all(&vec![b'\n'; room.try_into().unwrap()])
+        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = free.local_addr().unwrap().to_string();
+    drop(free);
+    let child = start_with("drains", &[("WAYBILL__ADMIN__LISTEN", &admin)], full);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_ready(&admin) {
+        assert!(Instant::now() < deadline, "never ready");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    send(&child, Signal::SIGTERM);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    drop(unread);
+}
+
+fn is_ready(admin: &str) -> bool {
+    let ask = || {
+        let mut stream = TcpStream::connect(admin)?;
+        stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    ask().is_ok_and(|answer: String| answer.contains(" 200 "))
 }
 
 #[test]

@@ -27,6 +27,7 @@ use crate::{
         reports::{serve, serve_all},
     },
     settings::KafkaSettings,
+    telemetry,
 };
 
 /// How long a record waits for room in the producer's queue.
@@ -266,6 +267,7 @@ impl Watchdog {
                         tracing::error!(
                             "a call to Kafka hangs, the process ends so that another can go on"
                         );
+                        telemetry::close();
                         std::process::exit(1);
                     }
                     std::thread::park_timeout(Duration::from_secs(1));
