@@ -6,6 +6,7 @@
 //! succeeded: an abort drops the overlay and reads the same input again; an outcome that nobody
 //! knows (a broken connection at commit) throws the producer away and loads the state anew.
 
+mod pace;
 mod spans;
 mod transaction;
 mod worker;
@@ -17,7 +18,28 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-pub use worker::{Options, run};
+pub use worker::run;
+
+use crate::settings::KafkaSettings;
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names metrics, threads and health: `normalizer`.
+    pub name: &'static str,
+    /// Brokers.
+    pub kafka: KafkaSettings,
+    /// Consumer group.
+    pub group: String,
+    /// Stable slot name; names the static member and the transactional id.
+    pub instance: String,
+    /// The topic whose partitions the group shares out.
+    pub primary: String,
+    /// Topics with as many partitions, read along with the primary's.
+    pub companions: Vec<String>,
+    /// The stage wants [`Stage::advance`]; costs statistics ten times a second.
+    pub tracks_time: bool,
+}
 
 /// One record of an input topic.
 #[derive(Clone, Copy, Debug)]

@@ -30,6 +30,8 @@ pub(super) struct FakeLog {
     pub(super) durable: Rc<RefCell<Durable>>,
     pub(super) inputs: Vec<Vec<u8>>,
     pub(super) fault: Option<(u32, Fault)>,
+    /// A transaction of more outputs never gets through, and nobody knows.
+    pub(super) holds_max: usize,
     pub(super) shutdown: Shutdown,
     calls: u32,
     position: i64,
@@ -45,6 +47,7 @@ impl FakeLog {
             durable: Rc::default(),
             inputs,
             fault,
+            holds_max: usize::MAX,
             shutdown: Shutdown::new(),
             calls: 0,
             position: 0,
@@ -152,6 +155,9 @@ impl Log for FakeLog {
 
     fn commit(&mut self, positions: &Positions) -> Result<(), LogError> {
         let (done, failure) = self.call();
+        if self.pending.len() > self.holds_max {
+            return Err(LogError::Unknown("too long".into()));
+        }
         if done {
             self.in_transaction = false;
             let mut durable = self.durable.borrow_mut();

@@ -61,8 +61,14 @@ impl Stage for Counting {
 }
 
 fn outputs_of(fault: Option<(u32, Fault)>, fail_once_at: Option<u64>) -> Vec<String> {
-    let inputs = ["a", "b", "c", "d"].map(|v| v.as_bytes().to_vec()).to_vec();
-    let mut log = FakeLog::new(inputs, fault);
+    outputs(FakeLog::new(inputs(), fault), fail_once_at)
+}
+
+fn inputs() -> Vec<Vec<u8>> {
+    ["a", "b", "c", "d"].map(|v| v.as_bytes().to_vec()).to_vec()
+}
+
+fn outputs(mut log: FakeLog, fail_once_at: Option<u64>) -> Vec<String> {
     let shutdown = log.shutdown.clone();
     let durable = log.durable.clone();
     let mut stage = Counting {
@@ -116,5 +122,14 @@ fn each_record_has_its_effect_once_whichever_call_fails_in_whichever_way() {
 fn a_stage_that_asks_for_a_retry_sees_the_same_input_again() {
     for number in 1..=4 {
         assert_eq!(outputs_of(None, Some(number)), EXPECTED);
+    }
+}
+
+#[test]
+fn records_that_are_too_much_for_one_transaction_get_through_in_several() {
+    for holds_max in 1..=4 {
+        let mut log = FakeLog::new(inputs(), None);
+        log.holds_max = holds_max;
+        assert_eq!(outputs(log, None), EXPECTED, "{holds_max}");
     }
 }

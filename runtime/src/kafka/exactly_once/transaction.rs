@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Failure, LogError, Positions};
+use crate::shutdown::Shutdown;
 
-/// A transaction closes at the first of these.
-const RECORDS_MAX: usize = 10_000;
+/// A transaction closes at the first of these, or at its number of records.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// With more input at hand: worth a longer transaction.
 const OPEN_WITH_LAG: Duration = Duration::from_millis(200);
@@ -41,8 +41,17 @@ impl Open {
         limit.saturating_sub(self.since.elapsed())
     }
 
+    /// By bytes or time; its number of records is another's matter.
     pub(super) fn is_full(&self) -> bool {
-        self.records >= RECORDS_MAX || self.bytes >= BYTES_MAX || self.time_left().is_zero()
+        self.bytes >= BYTES_MAX || self.time_left().is_zero()
+    }
+}
+
+/// Waits, but no longer than until shutdown is asked for.
+pub(super) fn wait(duration: Duration, shutdown: &Shutdown) {
+    let until = Instant::now() + duration;
+    while !shutdown.is_requested() && Instant::now() < until {
+        std::thread::park_timeout(Duration::from_millis(10).min(duration));
     }
 }
 

@@ -7,37 +7,17 @@ use std::{
 };
 
 use super::{
-    Log, LogError, Outgoing, Polled, Stage,
+    Log, LogError, Options, Outgoing, Polled, Stage,
+    pace::{Pace, Run},
     spans::Spans,
-    transaction::{Metrics, Open, Trouble},
+    transaction::{Metrics, Open, Trouble, wait},
 };
 use crate::{
     backoff::Backoff, clock::SharedClock, health, kafka::log::KafkaLog, service::Context,
-    settings::KafkaSettings, shutdown::Shutdown,
+    shutdown::Shutdown,
 };
 
-/// How a worker is set up.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Names metrics, threads and health: `normalizer`.
-    pub name: &'static str,
-    /// Brokers.
-    pub kafka: KafkaSettings,
-    /// Consumer group.
-    pub group: String,
-    /// Stable slot name; names the static member and the transactional id.
-    pub instance: String,
-    /// The topic whose partitions the group shares out.
-    pub primary: String,
-    /// Topics with as many partitions, read along with the primary's.
-    pub companions: Vec<String>,
-    /// The stage wants [`Stage::advance`]; costs statistics ten times a second.
-    pub tracks_time: bool,
-}
-
 const IDLE_POLL: Duration = Duration::from_millis(50);
-/// Records that are taken between two looks at the clock, which cost as much as a small record.
-const RUN_MAX: usize = 64;
 /// Outputs go to the producer so many at a time: each partition's share is then a batch worth
 /// compressing and a request, where the lingering of a few would be many.
 const SEND_MIN: usize = 4_096;
@@ -74,6 +54,7 @@ pub(super) struct Worker<'a, L, S> {
     /// Assigned and not yet taken up: loading failed and is tried again.
     wanted: Option<Vec<i32>>,
     time_looked_at: Instant,
+    pace: Pace,
     pub(super) backoff: Backoff,
     spans: Spans,
     /// Names of the input topics, so that a record's position costs no allocation.
@@ -98,6 +79,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             owned: BTreeSet::new(),
             wanted: None,
             time_looked_at: Instant::now(),
+            pace: Pace::default(),
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             spans: Spans::default(),
             topics: Vec::new(),
@@ -138,11 +120,10 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                 Duration::ZERO
             }
         });
+        let mut run = Run::begin(self.bytes());
         let mut polled = self.poll(wait)?;
-        let mut taken = 1;
-        while polled == Polled::Record && taken < RUN_MAX {
+        while polled == Polled::Record && run.goes_on(self.bytes()) && !self.has_enough() {
             polled = self.poll(Duration::ZERO)?;
-            taken += 1;
         }
         match polled {
             Polled::Record | Polled::Event => {}
@@ -158,10 +139,20 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             Polled::Revoked { lost } => self.give_up(lost)?,
         }
         self.advance_time()?;
-        if self.open.as_ref().is_some_and(Open::is_full) {
+        if self.has_enough() || self.open.as_ref().is_some_and(Open::is_full) {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// What the open transaction has read and written.
+    fn bytes(&self) -> usize {
+        self.out.bytes + self.open.as_ref().map_or(0, |open| open.bytes)
+    }
+
+    fn has_enough(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| self.pace.is_reached(open.records))
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
@@ -262,6 +253,11 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         self.stage.committed();
         self.spans.committed(&self.clock);
         self.backoff.reset();
+        let was_stuck = self.pace.is_stuck();
+        self.pace.committed();
+        if was_stuck {
+            self.tell_ready();
+        }
         Ok(())
     }
 
@@ -275,11 +271,17 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         self.owned = partitions.iter().copied().collect();
         self.log.take_up()?;
         self.wanted = None;
-        if let Some(health) = &self.health {
-            health.ready();
-        }
+        self.tell_ready();
         tracing::info!(partitions = partitions.len(), "partitions taken up");
         Ok(())
+    }
+
+    fn tell_ready(&self) {
+        if let Some(health) = &self.health
+            && !self.pace.is_stuck()
+        {
+            health.ready();
+        }
     }
 
     fn give_up(&mut self, lost: bool) -> Result<(), Trouble> {
@@ -328,6 +330,13 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     }
 
     fn recover(&mut self, trouble: Trouble, shutdown: &Shutdown) -> anyhow::Result<()> {
+        self.pace
+            .failed(self.open.as_ref().map_or(0, |open| open.records));
+        if let Some(health) = &self.health
+            && self.pace.is_stuck()
+        {
+            health.not_ready("no transaction gets through; the log says why");
+        }
         let renew = match trouble {
             Trouble::Stop(error) => {
                 // The producer's end aborts what is open; the successor's init would as well.
@@ -384,12 +393,4 @@ fn interned(topics: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
     let name: Arc<str> = Arc::from(name);
     topics.push(name.clone());
     name
-}
-
-/// Waits, but no longer than until shutdown is asked for.
-fn wait(duration: Duration, shutdown: &Shutdown) {
-    let until = Instant::now() + duration;
-    while !shutdown.is_requested() && Instant::now() < until {
-        std::thread::park_timeout(Duration::from_millis(10).min(duration));
-    }
 }

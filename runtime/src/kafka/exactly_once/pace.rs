@@ -1,0 +1,107 @@
+//! How much is done between two looks, and how much a transaction holds: less after one that failed,
+//! so that what is too much together gets through one by one.
+
+/// Records that are taken between two looks at the clock, which cost as much as a small record.
+const RUN_MAX: usize = 64;
+/// What such a run reads and writes. A record's work grows with its bytes: without this bound 64 large
+/// ones would outlive their transaction, each time anew.
+const RUN_BYTES_MAX: usize = 256 * 1024;
+/// A transaction's records while all goes well.
+const RECORDS_MAX: usize = 10_000;
+/// So many failures in a row are told to whoever asks whether the service is ready.
+const FAILURES_TOLD: u32 = 3;
+
+/// What the last transactions teach about the next.
+#[derive(Debug)]
+pub(super) struct Pace {
+    records_max: usize,
+    failures: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            records_max: RECORDS_MAX,
+            failures: 0,
+        }
+    }
+}
+
+impl Pace {
+    /// One failed that held so many records.
+    pub(super) fn failed(&mut self, records: usize) {
+        self.failures = self.failures.saturating_add(1);
+        if records > 0 {
+            self.records_max = (records / 2).clamp(1, RECORDS_MAX);
+        }
+    }
+
+    /// One was committed.
+    pub(super) fn committed(&mut self) {
+        self.failures = 0;
+        self.records_max = (self.records_max * 2).min(RECORDS_MAX);
+    }
+
+    /// Whether nothing gets through for a while now.
+    pub(super) const fn is_stuck(&self) -> bool {
+        self.failures >= FAILURES_TOLD
+    }
+
+    /// Whether a transaction of so many records takes no more.
+    pub(super) const fn is_reached(&self, records: usize) -> bool {
+        records >= self.records_max
+    }
+}
+
+/// What was taken since the last look at the clock.
+#[derive(Debug)]
+pub(super) struct Run {
+    records: usize,
+    bytes_before: usize,
+}
+
+impl Run {
+    /// `bytes`: what was read and written in the transaction so far.
+    pub(super) const fn begin(bytes: usize) -> Self {
+        Self {
+            records: 0,
+            bytes_before: bytes,
+        }
+    }
+
+    /// One more record, after which there are so many bytes; whether another may follow at once.
+    pub(super) const fn goes_on(&mut self, bytes: usize) -> bool {
+        self.records += 1;
+        self.records < RUN_MAX && bytes.saturating_sub(self.bytes_before) < RUN_BYTES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_after_many_small_records_or_a_large_one() {
+        let mut small = Run::begin(5_000);
+        let taken = (1..).take_while(|n| small.goes_on(5_000 + n * 1_000));
+        assert_eq!(taken.count(), RUN_MAX - 1);
+        assert!(!Run::begin(5_000).goes_on(5_000 + RUN_BYTES_MAX));
+    }
+
+    #[test]
+    fn transactions_shrink_while_they_fail_and_grow_again() {
+        let mut pace = Pace::default();
+        assert!(!pace.is_reached(RECORDS_MAX - 1) && pace.is_reached(RECORDS_MAX));
+        pace.failed(9);
+        assert!(!pace.is_reached(3) && pace.is_reached(4));
+        // Nothing was read: that says nothing about how much is too much.
+        pace.failed(0);
+        assert!(!pace.is_stuck() && !pace.is_reached(3));
+        pace.failed(1);
+        assert!(pace.is_stuck() && pace.is_reached(1));
+        pace.committed();
+        assert!(!pace.is_stuck() && !pace.is_reached(1) && pace.is_reached(2));
+        (0..20).for_each(|_| pace.committed());
+        assert!(!pace.is_reached(RECORDS_MAX - 1) && pace.is_reached(RECORDS_MAX));
+    }
+}
