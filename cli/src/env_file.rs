@@ -35,10 +35,14 @@ pub(crate) fn write(path: &Path, variables: &[(String, String)]) -> io::Result<(
 /// Writes a file that only its owner can read, as a whole or not at all.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
+    // One that is there already may be anybody's to read, or lead elsewhere.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&new)?;
     file.write_all(content)?;
@@ -82,6 +86,23 @@ mod tests {
             let text = text(&[("NAME".to_owned(), value.to_owned())]);
             assert_eq!(read(&text)["NAME"], value, "{text}");
         }
+    }
+
+    #[test]
+    fn nobody_else_can_read_it_whatever_was_there_before() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private.key");
+        let left = folder.path().join("private.new");
+        fs::write(&left, "old").unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o666)).unwrap();
+        write_private(&path, b"secret").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(
+            (mode & 0o777, fs::read(&path).unwrap()),
+            (0o600, b"secret".to_vec())
+        );
+        assert!(!left.exists());
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod stored;
 mod tally;
 
 use anyhow::Context as _;
-use normalizer::{Privacy, Rules, fits, normalize};
+use normalizer::{Privacy, Room, Rules, normalize};
 use schemas::{
     DeliveryEvent, Micros,
     avro::{Encoder, Record},
@@ -97,8 +97,9 @@ impl Today {
             Ok(normalized) => normalized,
             Err(why) => return Ok(Err(why)),
         };
+        let mut room = Room::default();
         for event in &normalized.events {
-            if let Err(why) = fits(self.encoder.encode(event)?.len()) {
+            if let Err(why) = room.take(self.encoder.encode(event)?.len()) {
                 return Ok(Err(why));
             }
         }

@@ -87,6 +87,7 @@ const CONFIRMATION_SLACK: Duration = Duration::from_millis(250);
 /// When something can't be opened, or ends in another way than by shutdown.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     server::allow_connections();
+    settings.privacy.warn_if_short();
     let listener = listen(settings.http.listen)?;
     let certificate = settings.http.tls().map(Certificate::read).transpose()?;
     let metrics = Arc::new(Metrics::new(&context.metrics)?);

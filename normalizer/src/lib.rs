@@ -23,6 +23,7 @@ mod outcome;
 mod proof;
 mod schema_ids;
 pub mod settings;
+mod text;
 
 use std::{fs, sync::Arc};
 
@@ -38,7 +39,7 @@ pub use self::{
     arena::Arena,
     blobs::BlobStore,
     metrics::Metrics,
-    normalize::{Blob, Normalized, Rules, drafts, fits, normalize},
+    normalize::{Blob, Normalized, Room, Rules, drafts, normalize},
     privacy::Privacy,
     schema_ids::SchemaIds,
     service::Normalizer,
@@ -56,6 +57,7 @@ const WORKERS: [(&str, Topic); 2] = [
 /// # Errors
 /// If the extra mapping rows can't be used, or a worker can't be set up.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    settings.privacy.warn_if_short();
     let mapping = Arc::new(mapping(&settings.mapping.path)?);
     tracing::info!(version = mapping.version(), "mapping read");
     let metrics = Metrics::new(&context.metrics)?;

@@ -18,6 +18,9 @@ use crate::{
 
 /// Brokers take records of a megabyte, headers and framing included.
 pub(crate) const VALUE_BYTES_MAX: usize = 900_000;
+/// The largest deliveries have a thousand drops of a kilobyte or two. Beyond, one text of a webhook stands
+/// in many of its events, and all of them are in memory at once.
+pub(crate) const WEBHOOK_BYTES_MAX: usize = 8 << 20;
 
 /// What the operator decided about all webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -134,16 +137,28 @@ pub fn drafts<'a>(
     Ok(normalized)
 }
 
-/// Whether canonical takes an event of so many bytes. A webhook with one that it does not take gives
-/// none.
-///
-/// # Errors
-/// TOO_LARGE.
-pub fn fits(bytes: usize) -> Result<(), Why> {
-    if bytes > VALUE_BYTES_MAX {
-        return Err(why(Reason::TooLarge, "an event is too large for canonical"));
+/// What canonical takes of one webhook. One with an event that it does not take gives none.
+#[derive(Debug, Default)]
+pub struct Room {
+    taken: usize,
+}
+
+impl Room {
+    /// Takes one more event, of so many bytes.
+    ///
+    /// # Errors
+    /// TOO_LARGE.
+    pub fn take(&mut self, bytes: usize) -> Result<(), Why> {
+        self.taken += bytes;
+        if bytes > VALUE_BYTES_MAX {
+            return Err(why(Reason::TooLarge, "an event is too large for canonical"));
+        }
+        if self.taken > WEBHOOK_BYTES_MAX {
+            let detail = "the events of the webhook are too large together";
+            return Err(why(Reason::TooLarge, detail));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn why(reason: Reason, detail: &str) -> Why {

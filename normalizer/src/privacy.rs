@@ -11,10 +11,12 @@ use std::{
 
 use schemas::{Keyed, PiiRule, TenantId, ids::hex_digits};
 
-use crate::arena::Arena;
+use crate::{arena::Arena, text::beginning};
 
 /// Bytes of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
 const PSEUDONYM_BYTES: usize = 12;
+/// Longer ones are of no person: the rest is left out, before it is hashed or kept many times over.
+const PERSONAL_BYTES_MAX: usize = 4096;
 /// In place of a phone within a text.
 const DROPPED: &str = "***";
 /// Tenants whose derived key is kept; beyond, all are derived anew.
@@ -94,6 +96,7 @@ impl<'a> TenantPrivacy<'a> {
         if text.is_empty() {
             return None;
         }
+        let text = beginning(text, PERSONAL_BYTES_MAX);
         match self.rule {
             PiiRule::Keep => Some(text),
             PiiRule::Drop => None,
@@ -173,6 +176,19 @@ mod tests {
         assert_eq!(apply("k", "acme", PiiRule::Keep, "Ann"), Some("Ann".into()));
         assert_eq!(apply("k", "acme", PiiRule::Drop, "Ann"), None);
         assert_eq!(apply("k", "acme", PiiRule::Pseudonymise, ""), None);
+    }
+
+    #[test]
+    fn of_a_text_beyond_all_measure_the_beginning_counts() {
+        let (long, longer) = (
+            "é".repeat(PERSONAL_BYTES_MAX / 2),
+            "é".repeat(PERSONAL_BYTES_MAX),
+        );
+        for rule in [PiiRule::Keep, PiiRule::Pseudonymise] {
+            let of = |text| apply("k", "acme", rule, text);
+            assert_eq!(of(&long), of(&longer));
+            assert_ne!(of(&long), of(&long[2..]));
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) enum Found<'a> {
 /// Tells an address, Base64 of a known kind of file (a data URL too), and a text apart.
 pub(crate) fn read(text: &str) -> Found<'_> {
     let text = text.trim();
-    if text.starts_with("https://") || text.starts_with("http://") {
+    if is_link(text) {
         return Found::Link(text);
     }
     let declared = text
@@ -57,6 +57,13 @@ pub(crate) fn read(text: &str) -> Found<'_> {
         // Many a word reads as Base64 of nothing in particular.
         (None, None) => Found::Text(text),
     }
+}
+
+/// An address has no blanks and no letters of any language but one; a sentence that begins like one has.
+fn is_link(text: &str) -> bool {
+    let rest = text.strip_prefix("https://");
+    let rest = rest.or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn decode(digits: &str) -> Option<Vec<u8>> {
@@ -152,8 +159,11 @@ mod tests {
         for text in ["Delivered", "AAAA", "Left at the door", "1234", "iVBOR é"] {
             assert_eq!(read(text), Found::Text(text));
         }
-        let link = "https://example.test/proof.png";
+        let link = "https://example.test/proof.png?id=1";
         assert_eq!(read(link), Found::Link(link));
+        for text in ["https://", "https://Maria, Odos 7", "http://Μαρία"] {
+            assert_eq!(read(text), Found::Text(text));
+        }
     }
 
     #[test]

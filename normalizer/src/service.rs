@@ -20,7 +20,7 @@ use crate::{
     arena::Arena,
     blobs::{self, BlobStore, NoBody},
     metrics::{Metrics, Pending},
-    normalize::{Blob, Rules, drafts, fits},
+    normalize::{Blob, Room, Rules, drafts},
     outcome::{Disposition, Outcome, Written},
     privacy::Privacy,
     schema_ids::SchemaIds,
@@ -96,11 +96,11 @@ impl Normalizer {
     }
 
     fn written(&self, events: &[Draft<'_>]) -> Outcome {
-        let mut written = Vec::with_capacity(events.len());
+        let (mut written, mut room) = (Vec::with_capacity(events.len()), Room::default());
         for event in events {
             match self.events.encode(event) {
                 Ok(value) => {
-                    if let Err(why) = fits(value.len()) {
+                    if let Err(why) = room.take(value.len()) {
                         return Outcome::Refused(why);
                     }
                     written.push(Written {

@@ -16,7 +16,7 @@ pub(crate) use self::{
 };
 use crate::{
     arena::Arena,
-    json::{Reader, Scalar, What, is_json, malformed, missing},
+    json::{Fault, Reader, Scalar, What, is_json, malformed, missing},
 };
 
 /// Any value.
@@ -46,6 +46,11 @@ impl<'a> Tree<'a> {
         match whole {
             Ok(tree @ Self::Object(_)) => Ok(tree),
             Ok(Self::Leaf(_) | Self::List(_)) => Err(malformed("the body", "is not an object")),
+            Err(
+                fault @ Fault {
+                    what: What::Many, ..
+                },
+            ) => Err(fault.explain(body)),
             Err(fault) => {
                 is_json(body)?;
                 Err(malformed(
@@ -53,7 +58,7 @@ impl<'a> Tree<'a> {
                     match fault.what {
                         What::Deep => "is nested too deeply",
                         What::NameTwice | What::Twice(_) => "has a name twice in one object",
-                        What::NotJson => "is not JSON",
+                        What::NotJson | What::Many => "is not JSON",
                     },
                 ))
             }

@@ -1,8 +1,9 @@
 //! The data folder: keys and a tenants file are made once and kept.
 
 use std::{
-    fs,
+    fs::{self, DirBuilder},
     io::ErrorKind,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -39,7 +40,10 @@ impl Folder {
         ingest_url: &str,
     ) -> anyhow::Result<Self> {
         let naming = || format!("preparing {}", path.display());
-        fs::create_dir_all(path).with_context(naming)?;
+        // Kafka's files in it hold what carriers say of people, and are readable by everybody.
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(path).with_context(naming)?;
         let path = path.canonicalize().with_context(naming)?;
         let tenants = match tenants {
             Some(given) => given

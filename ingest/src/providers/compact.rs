@@ -7,6 +7,8 @@
 #[must_use]
 pub(super) fn compact(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len());
+    // A number may become five times as long. No carrier sends a body of little else, and somebody may.
+    let grown_max = 2 * json.len() + 64;
     let mut rest = json;
     while let Some((&byte, after)) = rest.split_first() {
         match byte {
@@ -17,7 +19,11 @@ pub(super) fn compact(json: &[u8]) -> Vec<u8> {
             }
             b'-' | b'0'..=b'9' => {
                 let (token, after) = split_where(rest, |b| !is_of_number(b));
-                number(token, &mut out);
+                if out.len() < grown_max {
+                    number(token, &mut out);
+                } else {
+                    out.extend_from_slice(token);
+                }
                 rest = after;
             }
             _ => {
@@ -58,8 +64,9 @@ fn string<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
                 out.push(b'\\');
                 return &[];
             }
+            // Not valid, and passed on.
             [control, after @ ..] => {
-                character(u32::from(*control), out);
+                out.push(*control);
                 rest = after;
             }
             [] => return after,
@@ -187,6 +194,14 @@ mod tests {
         );
         check(r#""\ud83d x \ude9a""#, r#""\ud83d x \ude9a""#);
         check(r#""\" \\ \n \r \t \b \f""#, r#""\" \\ \n \r \t \b \f""#);
+    }
+
+    #[test]
+    fn no_body_grows_without_bound() {
+        let controls = format!("\"{}\"", "\u{1}".repeat(10_000));
+        assert_eq!(compact(controls.as_bytes()), controls.as_bytes());
+        let numbers = format!("[1e20{}]", ",1e20".repeat(10_000));
+        assert!(compact(numbers.as_bytes()).len() < 3 * numbers.len() + 100);
     }
 
     #[test]

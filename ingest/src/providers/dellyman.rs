@@ -92,8 +92,8 @@ fn messages<'a>(scheme: &str, webhook: &Unverified<'a>) -> Vec<Cow<'a, [u8]>> {
             };
             vec![url.into(), other.into()]
         }
-        // A plain body is read as it stands: escapes in it would be a way to change what is signed.
-        BODY_DECODED if !percent::is_encoded(webhook.body) && webhook.body.contains(&b'%') => {
+        // A plain body is read as it stands: what decoding changes would be a way to change what is signed.
+        BODY_DECODED if !percent::is_encoded(webhook.body) && percent::changes(webhook.body) => {
             Vec::new()
         }
         BODY_DECODED => vec![percent::decoded(webhook.body).into()],
@@ -209,6 +209,11 @@ mod tests {
         assert_eq!(percent::decoded(escaped.as_bytes()), PLAIN.as_bytes());
         assert_eq!(
             verify(SCHEMES, at(PATH, &escaped), OF_BODY),
+            Err(Unproven::NoMatch)
+        );
+        let blanks = r#"{"a": "b c"}"#;
+        assert_eq!(
+            verify(SCHEMES, at(PATH, r#"{"a": "b+c"}"#), &signed(BODY, blanks)),
             Err(Unproven::NoMatch)
         );
     }

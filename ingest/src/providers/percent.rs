@@ -6,6 +6,12 @@ pub fn is_encoded(body: &[u8]) -> bool {
     body.first() == Some(&b'%')
 }
 
+/// Whether decoding may give other bytes.
+#[must_use]
+pub fn changes(body: &[u8]) -> bool {
+    body.iter().any(|byte| matches!(byte, b'%' | b'+'))
+}
+
 /// Decodes the way PHP's `urldecode` does: a plus is a blank, and what is no escape stays as it is.
 #[must_use]
 pub fn decoded(body: &[u8]) -> Vec<u8> {

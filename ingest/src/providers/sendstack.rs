@@ -27,6 +27,8 @@ pub const BODY_COMPACT: &str = "body-compact";
 pub const SCHEMES: &[&str] = &[WEBHOOK_ID_QUOTED, WEBHOOK_ID, BODY, BODY_COMPACT];
 
 const ID_FIELD: &str = "webhookId";
+/// Those that were seen have 24 digits.
+const ID_BYTES_MAX: usize = 128;
 
 const HEADER: Read = Read {
     name: "x-sendstack-signature",
@@ -93,12 +95,18 @@ fn assurance(scheme: &str) -> Assurance {
     }
 }
 
+fn is_id(text: &str) -> bool {
+    let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_of_id)
+}
+
 /// What is signed by a rule.
 fn message<'a>(scheme: &str, body: &'a [u8]) -> Result<Cow<'a, [u8]>, InvalidBody> {
     let id = || {
         let id = body_fields::only(body, ID_FIELD)?.ok_or(InvalidBody::Missing(ID_FIELD))?;
-        let text = body_fields::text(id).ok_or(InvalidBody::Form(ID_FIELD))?;
-        Ok((id, text))
+        // Any text would do as an id otherwise, a body that was signed as a whole too.
+        let text = body_fields::text(id).filter(|text| is_id(text));
+        Ok((id, text.ok_or(InvalidBody::Form(ID_FIELD))?))
     };
     Ok(match scheme {
         WEBHOOK_ID_QUOTED => Cow::Owned(compact::compact(id()?.0)),
@@ -227,6 +235,18 @@ mod tests {
             ),
             Err(Unproven::Body(InvalidBody::Missing(ID_FIELD)))
         );
+    }
+
+    #[test]
+    fn a_signature_over_a_body_proves_no_other_body_that_has_it_as_its_id() {
+        let signature = signed(BODY, BODY_TEXT);
+        let id = serde_json::Value::from(BODY_TEXT);
+        let forged = format!(r#"{{"eventType":"order.new","webhookId":{id}}}"#);
+        assert_eq!(
+            verify(&[WEBHOOK_ID], &forged, &signature),
+            Err(Unproven::Body(InvalidBody::Form(ID_FIELD)))
+        );
+        assert!(verify(SCHEMES, &forged, &signature).is_err());
     }
 
     #[test]

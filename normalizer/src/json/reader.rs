@@ -4,7 +4,7 @@
 //! What is read of a field goes to its place out of registers, which is why so much is inlined by
 //! force: written to the stack in pieces and then copied whole, each value waits for its own bytes.
 
-use schemas::set_aside::Why;
+use schemas::{Reason, set_aside::Why};
 
 use super::{Scalar, is_json, malformed};
 use crate::arena::Arena;
@@ -24,6 +24,7 @@ pub(crate) enum What {
     /// A field of the carrier's own naming.
     NameTwice,
     Deep,
+    Many,
 }
 
 impl Fault {
@@ -38,6 +39,10 @@ impl Fault {
             What::Twice(field) => malformed(field, &format!("appears twice in one object {place}")),
             What::NameTwice => malformed("a name", &format!("appears twice in one object {place}")),
             What::Deep => malformed("the body", &format!("is nested too deeply {place}")),
+            What::Many => Why {
+                reason: Reason::TooLarge,
+                detail: format!("the body holds too many values {place}"),
+            },
             What::NotJson => is_json(body)
                 .err()
                 .unwrap_or_else(|| malformed("the body", &format!("is not JSON {place}"))),

@@ -10,7 +10,7 @@ mod input;
 mod refund;
 
 use schemas::{
-    Kind, OccurredAtSource, OrderId,
+    Kind, OccurredAtSource, OrderId, PiiRule,
     delivery_event::{Draft, Milestone, Proof},
     ids::TEXT_BYTES_MAX,
     mapping::{Meaning, Words},
@@ -130,8 +130,8 @@ impl<'a> Source<'a> {
         event
     }
 
-    /// A picture goes to the blob store; an address, or a text of another form, stays in the event
-    /// unless the text is long.
+    /// A picture goes to the blob store; an address, or a text of another form, stays in the event. A
+    /// long text is stored too where it may be read at all.
     fn proof(&self, event: &mut Draft<'a>) -> Result<Option<Blob>, Why> {
         const PATH: &str = "data.proofDelivery";
         let text = match self.data.proof_delivery.scalar() {
@@ -141,6 +141,7 @@ impl<'a> Source<'a> {
                 return Err(malformed(PATH, "is not a text"));
             }
         };
+        let may_be_read = self.webhook.headers.pii == PiiRule::Keep;
         let (proof, blob) = match proof::read(text) {
             Found::Content { media_type, bytes } => proof::content(self.webhook, media_type, bytes),
             Found::Link(link) if link.len() <= LINK_BYTES_MAX => {
@@ -154,7 +155,7 @@ impl<'a> Source<'a> {
                 };
                 (proof, None)
             }
-            Found::Link(text) | Found::Text(text) if text.len() > TEXT_BYTES_MAX => {
+            Found::Link(text) | Found::Text(text) if text.len() > TEXT_BYTES_MAX && may_be_read => {
                 proof::content(self.webhook, "text/plain", text.as_bytes().to_vec())
             }
             Found::Link(text) | Found::Text(text) => {

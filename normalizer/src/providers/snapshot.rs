@@ -7,7 +7,7 @@ use schemas::{
     mapping::{Meaning, Words},
 };
 
-use crate::{event_time, normalize::Webhook, tree::Tree};
+use crate::{event_time, normalize::Webhook, text::beginning, tree::Tree};
 
 /// A driver takes a handful of pictures at a stop.
 const IMAGES_MAX: usize = 32;
@@ -91,11 +91,7 @@ pub(super) fn note<'a>(event: &mut Draft<'a>, name: &'a str, text: Option<&'a st
 
 /// The beginning of a text.
 pub(super) fn cut(text: &str) -> &str {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
+    beginning(text, TEXT_BYTES_MAX)
 }
 
 /// Both degrees, or none; zero is nowhere.

@@ -103,6 +103,32 @@ fn each_event_goes_to_canonical_under_the_key_of_its_own_order_and_keeps_the_tra
 }
 
 #[test]
+fn a_text_that_would_stand_in_a_thousand_events_does_not_fill_the_memory() {
+    let text = "x".repeat(100_000);
+    let drops: Vec<_> = (0..1000).map(|id| format!("{{\"id\":\"{id}\"}}")).collect();
+    let pickup =
+        ["address", "pickupName", "pickupNumber"].map(|name| format!("\"{name}\":\"{text}\""));
+    let body = format!(
+        "{{\"eventType\":\"order.new\",\"webhookId\":\"w\",\"pickup\":{{{}}},\"drops\":[{}]}}",
+        pickup.join(","),
+        drops.join(",")
+    );
+    for (pii, expected) in [
+        (PiiRule::Keep, "t.set-aside"),
+        (PiiRule::Pseudonymise, "t.canonical"),
+    ] {
+        let mut headers = headers(Provider::Sendstack);
+        headers.pii = pii;
+        let mut stage = stage(&prometheus::Registry::new());
+        let outputs = feed(&mut stage, &headers, Some(body.as_bytes()));
+        assert_eq!(&*outputs[0].topic, expected);
+        if pii == PiiRule::Keep {
+            assert_eq!(aside(&outputs[0]).reason, Reason::TooLarge);
+        }
+    }
+}
+
+#[test]
 fn what_gives_no_event_is_set_aside_once_under_its_receipt() {
     let check = |change: &dyn Fn(&mut RawHeaders), body: Option<&[u8]>, reason, word: &str| {
         let mut headers = headers(Provider::Lalamove);

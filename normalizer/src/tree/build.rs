@@ -11,6 +11,8 @@ use crate::{
 
 /// Carriers nest four deep.
 const DEPTH_MAX: usize = 32;
+/// The largest deliveries have some forty thousand. Each takes many times the byte that it may be written in.
+const VALUES_MAX: usize = 250_000;
 /// Most snapshots have no more that is open at once.
 const FIELDS: usize = 64;
 const ITEMS: usize = 8;
@@ -21,6 +23,7 @@ struct Builder<'a> {
     arena: &'a Arena,
     fields: Vec<'a, Field<'a>>,
     items: Vec<'a, Tree<'a>>,
+    values: usize,
 }
 
 pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tree<'a>, Fault> {
@@ -28,6 +31,7 @@ pub(super) fn value<'a>(reader: &mut Reader<'a>, arena: &'a Arena) -> Result<Tre
         arena,
         fields: arena.list(FIELDS),
         items: arena.list(ITEMS),
+        values: 0,
     };
     match reader.start()? {
         b'{' | b'[' => builder.nested(reader, 0),
@@ -46,13 +50,22 @@ impl<'a> Builder<'a> {
         }
     }
 
+    #[inline(always)]
+    fn inner(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return Err(reader.fault(What::Many));
+        }
+        match reader.start()? {
+            b'{' | b'[' => self.nested(reader, depth + 1),
+            _ => reader.scalar().map(Tree::Leaf),
+        }
+    }
+
     fn object(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
         let start = self.fields.len();
         reader.object(|reader, name, _| {
-            let value = match reader.start()? {
-                b'{' | b'[' => self.nested(reader, depth + 1)?,
-                _ => Tree::Leaf(reader.scalar()?),
-            };
+            let value = self.inner(reader, depth)?;
             let name = Name::new(name);
             self.fields.push(Field { name, value });
             Ok(())
@@ -66,10 +79,7 @@ impl<'a> Builder<'a> {
     fn list(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<Tree<'a>, Fault> {
         let start = self.items.len();
         reader.array(|reader| {
-            let item = match reader.start()? {
-                b'{' | b'[' => self.nested(reader, depth + 1)?,
-                _ => Tree::Leaf(reader.scalar()?),
-            };
+            let item = self.inner(reader, depth)?;
             self.items.push(item);
             Ok(())
         })?;

@@ -52,6 +52,19 @@ fn a_name_twice_a_list_and_what_is_too_deep_are_refused() {
 }
 
 #[test]
+fn more_values_than_any_carrier_sends_are_too_many() {
+    let many = |count: usize| format!("{{\"a\":[0{}]}}", ",0".repeat(count - 1));
+    assert!(read(&many(200_000)).is_ok());
+    let why = read(&many(300_000)).unwrap_err();
+    assert_eq!(why.reason, schemas::Reason::TooLarge);
+    assert!(
+        why.detail.starts_with("the body holds too many values"),
+        "{}",
+        why.detail
+    );
+}
+
+#[test]
 fn fields_are_picked_by_name_and_what_is_not_there_is_absent() {
     let tree = read(r#"{"a":{},"b":[],"e":1,"c":"\"}\\","cc":2,"d":-1.5,"":0}"#).unwrap();
     let two = Two::of(&tree);

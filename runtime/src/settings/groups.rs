@@ -128,11 +128,29 @@ pub struct ClickhouseSettings {
     pub password: Secret,
 }
 
+/// Fewer can be tried one by one.
+const PRIVACY_KEY_BYTES_MIN: usize = 16;
+
 /// Pseudonyms and stored credential digests.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PrivacySettings {
     /// The HMAC key from which each tenant's own is derived.
     pub key: Secret,
+}
+
+impl PrivacySettings {
+    /// Says in the log where the key is so short that whoever sees pseudonyms can find it.
+    pub fn warn_if_short(&self) {
+        let bytes = self.key.expose().len();
+        if bytes < PRIVACY_KEY_BYTES_MIN {
+            tracing::warn!(
+                bytes,
+                least = PRIVACY_KEY_BYTES_MIN,
+                "privacy.key can be guessed, and with it every phone behind a pseudonym; `openssl rand -hex 32` gives a good one, \
+                 and another key means other pseudonyms"
+            );
+        }
+    }
 }
 
 /// Where large bodies and proof images lie.

@@ -411,7 +411,7 @@ fn neither_debug_text_nor_printed_settings_show_a_secret() {
         ("WAYBILL__REGISTRY__PASSWORD", "sesame"),
         (
             "WAYBILL__REGISTRY__URL",
-            "https://ali:sesame@registry:8081/a@b",
+            "https://ali:sesame@registry:8081/a@b?key=sesame",
         ),
     ]);
     let settings: Service = load(&sources).unwrap();
@@ -422,7 +422,7 @@ fn neither_debug_text_nor_printed_settings_show_a_secret() {
     assert!(!text.contains("sesame"), "{text}");
     assert!(text.contains("password = \"***\""), "{text}");
     assert!(
-        text.contains("url = \"https://ali:***@registry:8081/a@b\""),
+        text.contains("url = \"https://ali:***@registry:8081/a@b?***\""),
         "{text}"
     );
     assert!(

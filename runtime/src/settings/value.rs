@@ -70,22 +70,24 @@ fn expected(default: &Value) -> &'static str {
     }
 }
 
-/// The same value without what must not be shown: the password inside a URL.
+/// The same value without what must not be shown: the password inside a URL, and its query.
 pub(super) fn shown(value: &Value) -> Value {
     let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
         return value.clone();
     };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    match authority
-        .rsplit_once('@')
-        .and_then(|(user, _)| user.split_once(':'))
-    {
+    let (place, query) = match rest.split_once('?') {
+        // Some take a key there.
+        Some((place, _)) => (place, "?***"),
+        None => (rest, ""),
+    };
+    let authority = place.split('/').next().unwrap_or(place);
+    let user = authority.rsplit_once('@');
+    let shown = match user.and_then(|(user, _)| user.split_once(':')) {
         Some((user, password)) => {
-            let after = rest
-                .get(user.len() + 1 + password.len()..)
-                .unwrap_or_default();
-            Value::String(format!("{scheme}://{user}:***{after}"))
+            let after = place.get(user.len() + 1 + password.len()..);
+            format!("{user}:***{}", after.unwrap_or_default())
         }
-        None => value.clone(),
-    }
+        None => place.to_owned(),
+    };
+    Value::String(format!("{scheme}://{shown}{query}"))
 }

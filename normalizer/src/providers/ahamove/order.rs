@@ -74,12 +74,20 @@ fn driver<'a>(source: &Source<'a>) -> Option<Driver<&'a str>> {
     (driver.id.is_some() || driver.name.is_some()).then_some(driver)
 }
 
-/// A number as Vietnam writes them, with or without its country's prefix.
+/// A number as Vietnam writes them, with or without its country's prefix, grouped or not.
 fn is_phone(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    (10..=12).contains(&digits.len())
-        && (digits.starts_with("84") || digits.starts_with('0'))
-        && digits.bytes().all(|b| b.is_ascii_digit())
+    let (mut count, mut first) = (0, ['0'; 2]);
+    for c in text.chars() {
+        if c.is_ascii_digit() {
+            if let Some(place) = first.get_mut(count) {
+                *place = c;
+            }
+            count += 1;
+        } else if c.is_alphanumeric() {
+            return false;
+        }
+    }
+    (10..=12).contains(&count) && (first == ['8', '4'] || first[0] == '0')
 }
 
 /// The price is the first total that is there; every other amount is a part.

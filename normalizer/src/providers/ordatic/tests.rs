@@ -14,6 +14,10 @@ struct Rows {
 }
 
 fn normalized(body: &Value, blobs_url: Option<&str>) -> Normalized {
+    normalized_for(body, blobs_url, PiiRule::Keep)
+}
+
+fn normalized_for(body: &Value, blobs_url: Option<&str>, pii: PiiRule) -> Normalized {
     let pairs = [
         ("receipt-id", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("tenant", "acme"),
@@ -22,7 +26,7 @@ fn normalized(body: &Value, blobs_url: Option<&str>) -> Normalized {
         ("received-at", "2026-05-12T18:00:00Z"),
         ("verdict", "verified"),
         ("assurance", "CREDENTIAL_ONLY"),
-        ("pii", "keep"),
+        ("pii", pii.as_str()),
         ("body-sha256", ""),
         ("body-bytes", "0"),
     ];
@@ -131,5 +135,24 @@ fn content_makes_the_id_and_spelling_does_not() {
         let mut other = base.clone();
         *other.pointer_mut(place).unwrap() = value.into();
         assert_ne!(id(&base), id(&other), "{place}");
+    }
+}
+
+#[test]
+fn what_somebody_wrote_as_a_proof_is_stored_only_for_a_tenant_who_keeps_it() {
+    let text = format!("Maria, 0912345678, {}", "Odos Ermou 7 ".repeat(40));
+    let body = webhook("rider-proof-delivery", &text);
+    for (pii, expected) in [
+        (PiiRule::Keep, 1),
+        (PiiRule::Pseudonymise, 0),
+        (PiiRule::Drop, 0),
+    ] {
+        let found = normalized_for(&body, Some("file:///b"), pii);
+        assert_eq!(found.blobs.len(), expected, "{pii:?}");
+        let event = serde_json::to_string(&found.events).unwrap();
+        assert!(
+            !event.contains("Maria") && !event.contains("0912345678"),
+            "{pii:?}"
+        );
     }
 }
