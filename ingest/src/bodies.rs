@@ -1,4 +1,5 @@
-//! Bodies in the blob store live as long as the raw records that name them.
+//! What is in the blob store lives as long as the raw records that it came with: bodies, and the proofs of
+//! delivery that the normalizer took out of them, which show people and their doors.
 
 use std::{sync::Arc, time::Duration};
 
@@ -65,18 +66,47 @@ impl Bodies {
         let life = Duration::from_secs(u64::from(self.raw_hours) * 3600) + LONGER;
         let life = i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
         let before = self.clock.now_micros().saturating_sub(life);
-        match blobs.forget(Kind::Body, before).await {
+        forget(blobs, before).await;
+    }
+}
+
+async fn forget(blobs: &Blobs, before: i64) {
+    for (kind, what) in [(Kind::Body, "bodies"), (Kind::Proof, "proofs")] {
+        match blobs.forget(kind, before).await {
             Ok(0) => {}
             Ok(deleted) => {
-                tracing::info!(deleted, "bodies whose raw records are gone were deleted")
+                tracing::info!(deleted, "{what} whose raw records are gone were deleted");
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "old bodies can't be deleted yet"
+                    "old {what} can't be deleted yet"
                 );
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_and_proofs_go_when_their_time_is_over_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&format!("file://{}", folder.path().display())).unwrap();
+        let paths = [Kind::Body, Kind::Proof].map(|kind| runtime::blobs::path(kind, "acme", "ab"));
+        for path in &paths {
+            blobs.put(path, "x").await.unwrap();
+        }
+        forget(&blobs, 0).await;
+        for path in &paths {
+            assert!(blobs.get(path).await.is_ok());
+        }
+        forget(&blobs, i64::MAX).await;
+        for path in &paths {
+            assert!(blobs.get(path).await.is_err());
         }
     }
 }
