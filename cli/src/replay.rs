@@ -165,6 +165,12 @@ impl Run<'_> {
             let stored = stored::of(self.clickhouse, looked.iter().map(|one| &one.headers)).await?;
             for one in looked {
                 let outcomes = stored.get(&one.headers.receipt_id.to_string());
+                let newer = outcomes.and_then(|outcomes| outcomes.resent_to.as_ref());
+                if newer.is_some_and(|newer| *newer != one.record.place) {
+                    // What was missing when it came was added there: only that one reads as today.
+                    tally.superseded += 1;
+                    continue;
+                }
                 let step = compare::step(&one.headers, &one.fresh, outcomes);
                 tally.add(&one.headers, &step);
                 self.write(one, step, tally).await?;

@@ -6,7 +6,7 @@ use schemas::{
     Assurance, DeliveryEvent, Fulfilment, Kind, Micros, Money, OccurredAtSource, OrderId,
     ReceiptId, Status,
     delivery_event::{Driver, Milestone, Proof, Stop},
-    mapping::{Mapping, Words},
+    mapping::{Ending, Mapping, Words},
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,18 +22,6 @@ pub struct Release {
     pub sequence: i64,
     pub revision: i32,
     pub late: bool,
-}
-
-/// What a failure does to its order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
-    /// Nothing: an attempt, or no failure at all.
-    #[default]
-    Open,
-    /// It is over, unless the goods come back: a closed order of which no drop has its goods.
-    Ends,
-    /// It is over, the way back included: the carrier's word itself means so.
-    EndsLast,
 }
 
 /// One released event. The short names keep the changelog small.
@@ -131,7 +119,7 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Fact {
-    /// `ending`: what [`Ending::of`] says of its words.
+    /// `ending`: what [`ending`] says of it.
     pub fn of(event: &DeliveryEvent, content: Content, release: Release, ending: Ending) -> Self {
         Self {
             place: Place::of(event),
@@ -181,28 +169,23 @@ impl Fact {
     }
 }
 
-impl Ending {
-    /// FAILED is final only where the mapping says so of exactly these words. Where it maps them to
-    /// FAILED itself they mean the last failure; else the event's stops made it one.
-    pub fn of(event: &DeliveryEvent, mapping: &Mapping) -> Self {
-        if event.status != Some(Status::Failed) {
-            return Self::Open;
-        }
-        let attribute = |name: &str| event.attributes.get(name).map(String::as_str);
+/// What an event does to its order, should it be a failure. Events of before it stood in them are judged
+/// by the rows that everybody has.
+pub fn ending(event: &DeliveryEvent) -> Ending {
+    if event.status != Some(Status::Failed) {
+        return Ending::Open;
+    }
+    let attribute = |name: &str| event.attributes.get(name).map(String::as_str);
+    let told = attribute(Ending::ATTRIBUTE).and_then(Ending::parse);
+    told.unwrap_or_else(|| {
         let words = Words {
             service: attribute("service"),
             event_type: &event.provider_event_type,
             provider_status: event.provider_status.as_deref(),
             sub_status: attribute("sub_status"),
         };
-        match mapping.find(event.provider, words) {
-            Some(meaning) if meaning.is_final && meaning.status == Some(Status::Failed) => {
-                Self::EndsLast
-            }
-            Some(meaning) if meaning.is_final => Self::Ends,
-            Some(_) | None => Self::Open,
-        }
-    }
+        Mapping::embedded().ending(event.provider, words)
+    })
 }
 
 impl Extras {

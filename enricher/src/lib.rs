@@ -34,9 +34,7 @@ pub mod settings;
 #[cfg(test)]
 mod sample;
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
-
-use anyhow::Context as _;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use runtime::{
     backoff::Backoff,
@@ -45,7 +43,6 @@ use runtime::{
 };
 use schemas::{
     avro::Record,
-    mapping::Mapping,
     registry::{Registry, RegistryError},
     topics::Topic,
 };
@@ -83,7 +80,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         settings.common.kafka.clone(),
         Topic::EnricherChangelog.name(&prefix),
     );
-    let rules: Arc<Rules> = Arc::new(settings.window.rules(mapping(&settings.mapping.path)?));
+    let rules: Arc<Rules> = Arc::new(settings.window.rules());
     let shelves = shelves(
         &settings.state.dir,
         &format!("{prefix}{NAME}-{}", options.instance),
@@ -98,14 +95,6 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         exactly_once::run(&options, &mut stage, &worker)
     });
     Ok(())
-}
-
-fn mapping(path: &str) -> anyhow::Result<Mapping> {
-    if path.is_empty() {
-        return Ok(Mapping::embedded().clone());
-    }
-    let extra = fs::read_to_string(path).with_context(|| format!("mapping.path: {path}"))?;
-    Mapping::with_extra(&extra).with_context(|| format!("mapping.path: {path}"))
 }
 
 /// Instances on one machine may share `state.dir`: each has a folder of its own in it.

@@ -6,14 +6,14 @@ mod weight;
 
 use std::{cell::Cell, sync::Arc};
 
-use schemas::{DeliveryEvent, EndpointId, Micros, OrderedEvent, Provider};
+use schemas::{DeliveryEvent, EndpointId, Micros, OrderedEvent, Provider, mapping::Ending};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::shared,
     content::Content,
     effects::Effects,
-    fact::{Ending, Fact, Release},
+    fact::{Fact, Release},
     lineage::Lineage,
     outcome,
     place::{Place, Span},

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use schemas::{DeliveryEvent, Order, OrderId, OrderKey, Reason, ids::Subject, mapping::Mapping};
+use schemas::{DeliveryEvent, Order, OrderId, OrderKey, Reason, ids::Subject};
 
 use crate::{
     codec::{CodecError, Record},
     content::Content,
     effects::Effects,
-    fact::Ending,
+    fact,
     lineage::Message,
     order::{
         OrderState,
@@ -39,8 +39,6 @@ pub struct Rules {
     pub retain_ms: i64,
     /// How long an order that never ends is kept after its last event.
     pub abandon_ms: i64,
-    /// Which words end an order.
-    pub mapping: Mapping,
 }
 
 /// Records looked at in one step to see whether they can be forgotten: a step stays short.
@@ -136,7 +134,7 @@ impl Partition {
         if state.is_some_and(OrderState::is_gone) {
             return to.refuse(&event, Reason::Expired, EXPIRED.into());
         }
-        let ending = Ending::of(&event, &self.rules.mapping);
+        let ending = fact::ending(&event);
         let known = state.map(|state| state.recognise(&mut event));
         let Recognised {
             sighting,

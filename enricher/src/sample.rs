@@ -184,7 +184,6 @@ pub(crate) fn rules() -> Arc<Rules> {
         holds,
         retain_ms: 24 * 3_600_000,
         abandon_ms: 72 * 3_600_000,
-        mapping: schemas::mapping::Mapping::embedded().clone(),
     })
 }
 

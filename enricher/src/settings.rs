@@ -1,7 +1,7 @@
 //! The enricher's settings; `settings.default.toml` is their manual.
 
 use runtime::settings::{self, Common, Problems, RegistrySettings};
-use schemas::{Provider, mapping::Mapping, registry::Registry};
+use schemas::{Provider, registry::Registry};
 use serde::Deserialize;
 
 use crate::{partition::Rules, reorder::Holds};
@@ -28,15 +28,6 @@ pub struct Settings {
     pub state: StateSettings,
     /// How long events wait.
     pub window: WindowSettings,
-    /// What the carriers' words mean.
-    pub mapping: MappingSettings,
-}
-
-/// What the carriers' words mean.
-#[derive(Clone, Debug, Deserialize)]
-pub struct MappingSettings {
-    /// File of extra rows; empty means none.
-    pub path: String,
 }
 
 /// The local copy of the state.
@@ -67,7 +58,7 @@ pub struct WindowSettings {
 
 impl WindowSettings {
     /// As the core wants them.
-    pub fn rules(&self, mapping: Mapping) -> Rules {
+    pub fn rules(&self) -> Rules {
         let ms = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let by_provider = self.holds().filter_map(Result::ok);
         Rules {
@@ -85,7 +76,6 @@ impl WindowSettings {
                 .abandon_hours
                 .max(self.retain_hours)
                 .saturating_mul(HOUR_MS)),
-            mapping,
         }
     }
 
@@ -175,7 +165,7 @@ mod tests {
     #[test]
     fn a_provider_may_have_a_hold_of_its_own() {
         let settings = with(&[("HOLD_MS_BY_PROVIDER", "lalamove=250, ordatic=0")]).unwrap();
-        let rules = settings.window.rules(Mapping::embedded().clone());
+        let rules = settings.window.rules();
         assert_eq!(rules.holds.default_ms, 5_000);
         assert_eq!(
             rules.holds.by_provider,
@@ -186,7 +176,7 @@ mod tests {
     #[test]
     fn an_order_that_never_ends_is_kept_no_shorter_than_one_that_ended() {
         let settings = with(&[("RETAIN_HOURS", "4000")]).unwrap();
-        let rules = settings.window.rules(Mapping::embedded().clone());
+        let rules = settings.window.rules();
         assert_eq!(rules.abandon_ms, rules.retain_ms);
     }
 

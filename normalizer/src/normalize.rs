@@ -2,9 +2,9 @@
 //! drawn, so that the same record gives the same events in every run.
 
 use schemas::{
-    DeliveryEvent, EventId, Kind, OrderId, Reason, Verdict,
+    DeliveryEvent, EventId, Kind, OrderId, Reason, Status, Verdict,
     delivery_event::{Attributes, Draft},
-    mapping::Mapping,
+    mapping::{Ending, Mapping, Words},
     raw_webhook::RawHeaders,
     set_aside::Why,
 };
@@ -133,8 +133,24 @@ pub fn drafts<'a>(
         .map_err(|_| why(Reason::TooLarge, "the body holds too many parts"))?;
     for (part, event) in (1..).zip(&mut normalized.events) {
         (event.part, event.parts) = (part, parts);
+        if event.status == Some(Status::Failed) {
+            tell_ending(event, rules.mapping);
+        }
     }
     Ok(normalized)
+}
+
+/// Whoever folds the order has no mapping of his own.
+fn tell_ending(event: &mut Draft<'_>, mapping: &Mapping) {
+    let words = Words {
+        service: event.attributes.get("service"),
+        event_type: event.provider_event_type,
+        provider_status: event.provider_status,
+        sub_status: event.attributes.get("sub_status"),
+    };
+    let ending = mapping.ending(event.provider, words);
+    let attributes = &mut event.attributes;
+    attributes.insert(Ending::ATTRIBUTE, ending.as_str());
 }
 
 /// What canonical takes of one webhook. One with an event that it does not take gives none.

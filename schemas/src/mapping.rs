@@ -1,10 +1,13 @@
 //! What a carrier's words mean: rows of data, not code (`mapping.toml`, CONTRACT §6).
 
+mod ending;
+
 use std::{collections::HashMap, sync::LazyLock};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::ending::Ending;
 use crate::{
     ids::Provider,
     symbols::{Kind, Status},

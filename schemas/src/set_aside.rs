@@ -194,11 +194,13 @@ const fn replayable(reason: Reason) -> bool {
         | Reason::MissingField
         | Reason::Implausible
         | Reason::TooLarge
-        | Reason::LineageLimit
         | Reason::Undecodable
         | Reason::Unknown => true,
         // No reading of the webhook changes a row that the store refused: it is loaded again from where
         // it stands in its topic.
-        Reason::Duplicate | Reason::Expired | Reason::RejectedByStore => false,
+        // Where a chain is too long the event stands, and only its link is not followed.
+        Reason::Duplicate | Reason::Expired | Reason::LineageLimit | Reason::RejectedByStore => {
+            false
+        }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn step(headers: &RawHeaders, fresh: &Normalized, stored: Option<&Out
     let events = match fresh {
         Ok(normalized) => &normalized.events,
         Err(_) if !stored.events.is_empty() => {
-            // a later record of the receipt verified
+            // a later record of the receipt verified, and is not in the store yet
             return if headers.verdict == Verdict::Failed {
                 Step::Nothing(Still::Unchanged)
             } else {
@@ -124,6 +124,10 @@ fn part(event: &DeliveryEvent, stored: &Outcomes) -> Result<Option<Change>, Unwr
         match aside.reason.as_str() {
             "DUPLICATE" => return Err(Unwritten::Still(Still::Duplicate)),
             "EXPIRED" => return Err(Unwritten::Still(Still::SetAside)),
+            // its order holds as many events as it may, today too
+            "TOO_LARGE" if aside.stage == "enricher" => {
+                return Err(Unwritten::Still(Still::SetAside));
+            }
             // released long ago, and refused by the store alone
             _ if aside.stage == "sink" => return Err(Unwritten::Still(Still::SetAside)),
             _ => {}

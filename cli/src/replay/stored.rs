@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::reading::{self, Reading};
-use crate::clickhouse::Clickhouse;
+use crate::{clickhouse::Clickhouse, raw::Place};
 
 /// The outcomes of one receipt.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,16 @@ pub(super) struct Outcomes {
     /// By part.
     pub(super) events: BTreeMap<i32, Event>,
     pub(super) asides: Vec<Aside>,
+    /// Where its newest record stands that a replay wrote to raw.
+    pub(super) resent_to: Option<Place>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resent {
+    receipt_id: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +135,19 @@ pub(super) async fn of(
     for aside in clickhouse.rows::<Aside>(&asides, &parameters).await? {
         let outcomes = found.entry(aside.receipt_id.clone()).or_default();
         outcomes.asides.push(aside);
+    }
+    let resent = format!(
+        "SELECT toString(receipt_id) AS receipt_id, toString(_topic) AS topic, \
+         _partition AS partition, _offset AS offset \
+         FROM {{database}}.receipts_log FINAL {which} AND replay_id IS NOT NULL"
+    );
+    for one in clickhouse.rows::<Resent>(&resent, &parameters).await? {
+        let outcomes = found.entry(one.receipt_id).or_default();
+        outcomes.resent_to = Some(Place {
+            topic: one.topic,
+            partition: one.partition,
+            offset: one.offset,
+        });
     }
     Ok(found)
 }

@@ -33,6 +33,9 @@ pub(crate) struct Tally {
     pub(crate) set_aside: u64,
     /// Raw records that are not of ingest's making.
     pub(crate) foreign: u64,
+    /// Raw records whose receipt a later one holds, which a replay wrote.
+    #[serde(default)]
+    pub(crate) superseded: u64,
     /// Events that read otherwise.
     pub(crate) revised: u64,
     /// Events of receipts that had none.

@@ -7,7 +7,7 @@ use enricher::{
     reorder::Holds,
     store::Store,
 };
-use schemas::{DeliveryEvent, EventId, Micros, OrderId, mapping::Mapping};
+use schemas::{DeliveryEvent, EventId, Micros, OrderId};
 
 /// Canonical word, carrier's word, the one before: the life of an order.
 pub(crate) const STATUSES: [(&str, &str, &str); 4] = [
@@ -81,7 +81,6 @@ pub(crate) fn rules() -> Arc<Rules> {
         holds,
         retain_ms: 384 * 3_600_000,
         abandon_ms: 2_160 * 3_600_000,
-        mapping: Mapping::embedded().clone(),
     })
 }
 

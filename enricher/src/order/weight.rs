@@ -191,7 +191,7 @@ mod tests {
             event,
             Content::of(event),
             release,
-            crate::fact::Ending::EndsLast,
+            schemas::mapping::Ending::EndsLast,
         );
         let takes = order_window::takes(event).max(size(&fact)) + RUN_BYTES;
         let bound = at_most(event, bytes);

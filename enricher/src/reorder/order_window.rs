@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use schemas::{DeliveryEvent, EventId, mapping::Mapping};
+use schemas::{DeliveryEvent, EventId, mapping::Ending};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     codec::{bytes16, size},
     content::Content,
-    fact::Ending,
+    fact,
     place::Place,
     shelf::Waits,
 };
@@ -69,8 +69,7 @@ impl From<Kept> for Waiting {
             (Some(true), true) => Ending::EndsLast,
             (Some(true), false) => Ending::Ends,
             (Some(false), _) => Ending::Open,
-            // Older versions knew no mapping but the embedded one.
-            (None, _) => Ending::of(&kept.event, Mapping::embedded()),
+            (None, _) => fact::ending(&kept.event),
         };
         Self {
             repeats: kept.repeats.map(|Equals(event_id)| event_id),

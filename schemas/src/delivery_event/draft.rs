@@ -32,6 +32,13 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The value of one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        let found = self.0.binary_search_by(|(known, _)| (*known).cmp(name));
+        self.0.get(found.ok()?).map(|(_, value)| *value)
+    }
+
     /// By name.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
         self.0.iter().copied()

@@ -47,6 +47,7 @@ fn with(known: Event) -> Outcomes {
     Outcomes {
         events: BTreeMap::from([(1, known)]),
         asides: Vec::new(),
+        ..Outcomes::default()
     }
 }
 
@@ -54,6 +55,7 @@ fn aside(reason: &str, stage: &str, event_id: Option<&str>) -> Outcomes {
     Outcomes {
         events: BTreeMap::new(),
         asides: vec![Aside::new(1, reason, stage, event_id)],
+        ..Outcomes::default()
     }
 }
 

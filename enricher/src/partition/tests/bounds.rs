@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use schemas::{DeliveryEvent, Status, mapping::Mapping};
+use schemas::{DeliveryEvent, Status};
 
 use super::{Partition, Rules};
 use crate::{sample::*, store::Store};
@@ -52,22 +52,17 @@ fn a_partition_with_too_much_that_waits_lets_the_order_at_hand_go_in_its_order()
 
 #[test]
 fn a_failure_ends_an_order_where_an_operators_row_says_so() {
-    let row = r#"
-        [[row]]
-        provider = "lalamove"
-        event_type = "SOME_TYPE"
-        provider_status = "LOST"
-        kind = "ORDER_STATUS_CHANGED"
-        status = "FAILED"
-        final = true
-    "#;
     let lost = DeliveryEvent {
         status: Some(Status::Failed),
         ..status("LOST", "", 0)
     };
-    let mut bench = with(|rules| rules.mapping = Mapping::with_extra(row).unwrap());
-    bench.append(lost.clone(), 0);
-    assert!(bench.commit().pop().unwrap().is_final);
+    for (told, expected) in [("yes", true), ("unless-returned", true), ("no", false)] {
+        let mut lost = lost.clone();
+        lost.attributes.insert("ends_order".into(), told.into());
+        let mut bench = Bench::default();
+        bench.append(lost, 0);
+        assert_eq!(bench.commit().pop().unwrap().is_final, expected, "{told}");
+    }
     let mut bench = Bench::default();
     bench.append(lost, 0);
     assert!(!bench.commit().pop().unwrap().is_final);
