@@ -48,6 +48,9 @@ impl Log {
             let mut file = self.files.overwrite(CURSOR_NEW)?;
             write_all(&mut *file, &format::cursor(through))?;
             file.sync()?;
+            // A folder may keep the renaming and forget that this file was made: what an earlier attempt left
+            // under the name, torn or older, would be the cursor.
+            self.files.sync_folder()?;
             self.files.rename(CURSOR_NEW, CURSOR)?;
             self.files.sync_folder()
         };
