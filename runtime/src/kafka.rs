@@ -4,6 +4,7 @@ pub mod caught_up;
 pub mod config;
 pub mod exactly_once;
 pub mod log;
+pub mod reach;
 pub mod reports;
 pub mod restore;
 

@@ -39,6 +39,8 @@ mod spans;
 const TURN: Duration = Duration::from_millis(50);
 /// How long a block that is being inserted is waited for when its partitions are taken away.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(10);
+/// A block that the store has had for so long is a reason not to be ready: a store that hangs says nothing.
+const PENDING_MAX: Duration = Duration::from_secs(15);
 
 type Loading = Pin<Box<dyn Future<Output = Result<Vec<Row>, StoreError>> + Send>>;
 
@@ -91,6 +93,8 @@ pub(crate) struct Worker {
     fenced_since: Option<Instant>,
     backoff: Backoff,
     try_again_at: Option<Instant>,
+    /// What does not answer.
+    silent: Option<&'static str>,
 }
 
 impl Worker {
@@ -109,6 +113,7 @@ impl Worker {
             fenced_since: None,
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             try_again_at: None,
+            silent: None,
             parts,
         }
     }
@@ -119,9 +124,34 @@ impl Worker {
             self.follow_group()?;
             self.move_on()?;
             self.take_records()?;
+            self.look_for_silence();
         }
         self.parts.part.not_ready("stopping");
         self.drain()
+    }
+
+    /// What does not answer tells no error either.
+    fn look_for_silence(&mut self) {
+        let is_late = |block: &InFlight| block.began.elapsed() > PENDING_MAX;
+        let silent = if self.parts.member.is_away() {
+            Some("no broker answers")
+        } else if self.in_flight.as_ref().is_some_and(is_late) {
+            Some("the store does not answer")
+        } else {
+            None
+        };
+        if silent == self.silent {
+            return;
+        }
+        self.silent = silent;
+        match silent {
+            Some(why) => self.parts.part.not_ready(why),
+            // Who has other reasons to wait has told them.
+            None if self.assigning.is_none() && self.try_again_at.is_none() => {
+                self.parts.part.ready();
+            }
+            None => {}
+        }
     }
 
     fn wait(&self, time: Duration) {

@@ -19,7 +19,7 @@ use rdkafka::{
     util::Timeout,
 };
 use runtime::{
-    kafka::{config::assigned_consumer_config, consumer_config},
+    kafka::{config::assigned_consumer_config, consumer_config, reach::Reach},
     settings::KafkaSettings,
 };
 use schemas::topics::Topic;
@@ -44,6 +44,7 @@ pub(crate) struct Context {
     topics: Vec<(Topic, String)>,
     events: Mutex<VecDeque<Event>>,
     lag: AtomicI64,
+    reach: Reach,
     closing: AtomicBool,
 }
 
@@ -65,6 +66,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
+        self.reach.heard(&statistics);
         let partitions = statistics
             .topics
             .values()
@@ -136,7 +138,7 @@ impl Member {
         let group = table.group(prefix);
         let mut config = consumer_config(kafka, &group, &format!("{group}-{instance}"));
         config
-            .set("statistics.interval.ms", "5000")
+            .set("statistics.interval.ms", "1000")
             // what retention took while nobody read is gone; stopping would not bring it back
             .set("auto.offset.reset", "earliest");
         let topics: Vec<(Topic, String)> = table
@@ -149,6 +151,7 @@ impl Member {
             topics,
             events: Mutex::default(),
             lag: AtomicI64::new(0),
+            reach: Reach::default(),
             closing: AtomicBool::new(false),
         };
         let consumer: BaseConsumer<Context> = config.create_with_context(context)?;
@@ -174,6 +177,11 @@ impl Member {
 
     pub(crate) fn lag(&self) -> i64 {
         self.context().lag.load(Ordering::Relaxed)
+    }
+
+    /// Whether no broker answers.
+    pub(crate) fn is_away(&self) -> bool {
+        self.context().reach.is_away()
     }
 
     pub(crate) fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {

@@ -7,6 +7,7 @@
 //! knows (a broken connection at commit) throws the producer away and loads the state anew.
 
 mod pace;
+mod readiness;
 mod spans;
 mod transaction;
 mod worker;
@@ -225,6 +226,11 @@ pub(crate) trait Log {
 
     /// Stops fetching and lets the group go on.
     fn give_up(&mut self) -> Result<(), LogError>;
+
+    /// Whether no broker answers.
+    fn is_away(&self) -> bool {
+        false
+    }
 
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), LogError>;

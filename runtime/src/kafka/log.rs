@@ -182,7 +182,7 @@ fn consumed(error: &KafkaError, warned: &Cell<Option<Instant>>) -> Result<Polled
     if let KafkaError::MessageConsumptionFatal(code) = error {
         return Err(LogError::Stop(format!(
             "the consumer was ended by the cluster: {code}; is another process running with the \
-             same instance id?"
+             same instance id, or was the broker away for longer than a session lasts?"
         )));
     }
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
@@ -297,6 +297,10 @@ impl Log for KafkaLog {
             .consumer
             .unassign()
             .map_err(|error| again(&error))
+    }
+
+    fn is_away(&self) -> bool {
+        self.member.is_away()
     }
 
     fn begin(&mut self) -> Result<(), LogError> {

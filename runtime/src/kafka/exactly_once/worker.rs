@@ -9,11 +9,12 @@ use std::{
 use super::{
     Log, LogError, Options, Outgoing, Polled, Stage,
     pace::{Pace, Run},
+    readiness::Readiness,
     spans::Spans,
     transaction::{Metrics, Open, Trouble, wait},
 };
 use crate::{
-    backoff::Backoff, clock::SharedClock, health, kafka::log::KafkaLog, service::Context,
+    backoff::Backoff, clock::SharedClock, kafka::log::KafkaLog, service::Context,
     shutdown::Shutdown,
 };
 
@@ -31,11 +32,10 @@ const TIME_STEP: Duration = Duration::from_millis(20);
 /// When the stage or Kafka says that going on is wrong.
 pub fn run<S: Stage>(options: &Options, stage: &mut S, context: &Context) -> anyhow::Result<()> {
     let metrics = Metrics::new(options.name, &context.metrics)?;
-    let health = context.health.part(options.name);
-    health.not_ready("not yet a member of its group");
+    let readiness = Readiness::new(context.health.part(options.name));
     let mut log = KafkaLog::connect(options, context.clock.clone())?;
     let mut worker = Worker::new(&mut log, stage, context.clock.clone(), metrics);
-    worker.health = Some(health);
+    worker.readiness = readiness;
     worker.spans = Spans::new(options.name, context.traces.clone());
     let result = worker.run(&context.shutdown);
     log.close();
@@ -47,7 +47,7 @@ pub(super) struct Worker<'a, L, S> {
     stage: &'a mut S,
     clock: SharedClock,
     metrics: Metrics,
-    pub(super) health: Option<health::Part>,
+    readiness: Readiness,
     out: Outgoing,
     open: Option<Open>,
     owned: BTreeSet<i32>,
@@ -73,7 +73,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             stage,
             clock,
             metrics,
-            health: None,
+            readiness: Readiness::default(),
             out: Outgoing::default(),
             open: None,
             owned: BTreeSet::new(),
@@ -139,6 +139,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             Polled::Revoked { lost } => self.give_up(lost)?,
         }
         self.advance_time()?;
+        self.readiness.away(self.log.is_away());
         if self.has_enough() || self.open.as_ref().is_some_and(Open::is_full) {
             self.commit()?;
         }
@@ -253,11 +254,8 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         self.stage.committed();
         self.spans.committed(&self.clock);
         self.backoff.reset();
-        let was_stuck = self.pace.is_stuck();
         self.pace.committed();
-        if was_stuck {
-            self.tell_ready();
-        }
+        self.readiness.stuck(false);
         Ok(())
     }
 
@@ -271,17 +269,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         self.owned = partitions.iter().copied().collect();
         self.log.take_up()?;
         self.wanted = None;
-        self.tell_ready();
+        self.readiness.joined();
         tracing::info!(partitions = partitions.len(), "partitions taken up");
         Ok(())
-    }
-
-    fn tell_ready(&self) {
-        if let Some(health) = &self.health
-            && !self.pace.is_stuck()
-        {
-            health.ready();
-        }
     }
 
     fn give_up(&mut self, lost: bool) -> Result<(), Trouble> {
@@ -332,11 +322,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     fn recover(&mut self, trouble: Trouble, shutdown: &Shutdown) -> anyhow::Result<()> {
         self.pace
             .failed(self.open.as_ref().map_or(0, |open| open.records));
-        if let Some(health) = &self.health
-            && self.pace.is_stuck()
-        {
-            health.not_ready("no transaction gets through; the log says why");
-        }
+        self.readiness.stuck(self.pace.is_stuck());
         let renew = match trouble {
             Trouble::Stop(error) => {
                 // The producer's end aborts what is open; the successor's init would as well.
@@ -375,6 +361,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                 Err(LogError::Stop(why)) => return Err(anyhow::anyhow!(why)),
                 Err(LogError::Abort(why) | LogError::Unknown(why)) => {
                     tracing::warn!(%why, "no new producer yet");
+                    self.readiness.away(true);
                     wait(self.backoff.next(), shutdown);
                 }
             }

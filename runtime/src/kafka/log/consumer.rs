@@ -17,7 +17,9 @@ use rdkafka::{
     util::Timeout,
 };
 
-use crate::kafka::{caught_up::Fetched, config::consumer_config, exactly_once::Options};
+use crate::kafka::{
+    caught_up::Fetched, config::consumer_config, exactly_once::Options, reach::Reach,
+};
 
 /// What librdkafka told us while it was polled.
 #[derive(Debug)]
@@ -30,8 +32,10 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Context {
     primary: String,
+    tracks_time: bool,
     events: Mutex<VecDeque<Event>>,
     closing: AtomicBool,
+    reach: Reach,
 }
 
 impl Context {
@@ -47,6 +51,10 @@ impl Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
+        self.reach.heard(&statistics);
+        if !self.tracks_time {
+            return;
+        }
         let Some(topic) = statistics.topics.get(&self.primary) else {
             return;
         };
@@ -107,13 +115,14 @@ impl Member {
     pub(super) fn join(options: &Options) -> anyhow::Result<Self> {
         let instance = format!("{}-{}", options.group, options.instance);
         let mut config = consumer_config(&options.kafka, &options.group, &instance);
-        if options.tracks_time {
-            config.set("statistics.interval.ms", "100");
-        }
+        let statistics_ms = if options.tracks_time { "100" } else { "1000" };
+        config.set("statistics.interval.ms", statistics_ms);
         let context = Context {
             primary: options.primary.clone(),
             events: Mutex::default(),
+            tracks_time: options.tracks_time,
             closing: AtomicBool::new(false),
+            reach: Reach::default(),
         };
         let consumer: BaseConsumer<Context> = config.create_with_context(context)?;
         consumer.subscribe(&[&options.primary])?;
@@ -127,6 +136,10 @@ impl Member {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.consumer.client().context().reach.is_away()
     }
 
     pub(super) fn closing(&self) {
