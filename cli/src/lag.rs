@@ -1,6 +1,7 @@
 //! How far each consumer group is behind, from what it has committed and where its topics end.
 
 use std::{
+    collections::BTreeSet,
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +15,7 @@ use rdkafka::{
 use runtime::kafka::config::assigned_consumer_config;
 use schemas::topics::Topic;
 use serde::Serialize;
+use sink::table::Table;
 
 use crate::settings::Settings;
 
@@ -54,13 +56,10 @@ pub(crate) fn all(settings: &Settings) -> anyhow::Result<Vec<Lag>> {
     let groups = asking
         .fetch_group_list(None, ANSWER_WITHIN)
         .context("asking Kafka for its groups (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)")?;
-    let mut names: Vec<String> = groups
-        .groups()
-        .iter()
-        .map(|group| group.name().to_owned())
-        .filter(|name| name.starts_with(prefix))
-        .collect();
-    names.sort();
+    let found = groups.groups().iter().map(|group| group.name().to_owned());
+    let found = found.filter(|name| name.starts_with(prefix));
+    // A broker that has just come back names none of those that it has not read yet.
+    let names: BTreeSet<String> = ours(prefix).chain(found).collect();
     let ends = ends(&asking, prefix)?;
     // finding a group's coordinator takes a while, whatever the group
     thread::scope(|scope| {
@@ -78,6 +77,14 @@ pub(crate) fn all(settings: &Settings) -> anyhow::Result<Vec<Lag>> {
         }
         Ok(lags)
     })
+}
+
+/// The groups of the stages.
+fn ours(prefix: &str) -> impl Iterator<Item = String> + '_ {
+    let stages = ["normalizer", "normalizer-overflow", "enricher"];
+    let stages = stages.map(move |stage| format!("{prefix}{stage}"));
+    let stages = stages.into_iter();
+    stages.chain(Table::ALL.iter().map(move |table| table.group(prefix)))
 }
 
 /// Never subscribes, so it joins nothing.

@@ -47,6 +47,10 @@ impl settings::Settings for Settings {
             let text = "must be file:///…, s3://bucket/prefix, gs://… or az://…, or empty";
             problems.add("blobs.url", text);
         }
+        if let Err(error) = crate::mapping(&self.mapping.path) {
+            let why = format!("{}: {}", self.mapping.path, error.root_cause());
+            problems.add("mapping.path", why);
+        }
         // Without a key, anybody could compute the pseudonym of a phone number.
         if self.privacy.key.is_empty() {
             let text = "must be given: pseudonyms are made with it, and it must stay the same";
@@ -74,5 +78,30 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(problems.contains("privacy.key"), "{problems}");
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_are_said_with_everything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = folder.path().join("rows.toml");
+        std::fs::write(&rows, "[[row]]\nprovider = \"dhl\"\nkind = \"UNKNOWN\"\n").unwrap();
+        for (path, word) in [
+            ("/nowhere", "/nowhere: "),
+            (rows.to_str().unwrap(), "unknown variant"),
+        ] {
+            let sources = settings::Sources {
+                defaults: DEFAULTS,
+                environment: [("WAYBILL__MAPPING__PATH".into(), path.into())].into(),
+                ..Default::default()
+            };
+            let problems = settings::load::<Settings>(&sources)
+                .unwrap_err()
+                .to_string();
+            assert!(problems.contains("privacy.key"), "{problems}");
+            assert!(
+                problems.contains("mapping.path: ") && problems.contains(word),
+                "{problems}"
+            );
+        }
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     }
     if good && !args.exit {
         output::line(format_args!(
-            "Everything stays up until Ctrl-C. In another terminal, after `. {}`: waybill status",
+            "Everything stays up until Ctrl-C. In another terminal: waybill status --env-file {}",
             running.folder().env_file().display()
         ));
         return stay(running, &mut signals).await;

@@ -33,19 +33,20 @@ const NEW_TOKEN: &str = "make one with `waybill tenants new-token`";
 
 const NO_SECRET: &str = "add [[tenants.….endpoints.secrets]], or set `verification = \"off\"`";
 
-/// An endpoint, and where its id and its tokens stand, to say where two are the same.
+/// What may stand only once, and where it stands: known also of an endpoint in which something is wrong.
 pub(super) struct Placed {
-    pub(super) endpoint: Endpoint,
-    pub(super) id_at: usize,
-    pub(super) token_places: Vec<usize>,
+    /// `None` when anything in it is wrong.
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) id: Option<(String, usize)>,
+    pub(super) tokens: Vec<(String, usize)>,
 }
 
-/// Reads one endpoint; `None` when anything in it is wrong.
+/// Reads one endpoint.
 pub(super) fn read<'t>(
     tenant: &Arc<Tenant>,
     table: At<&'t DeTable<'t>>,
     reading: &mut Reading<'_>,
-) -> Option<Placed> {
+) -> Placed {
     let problems_before = reading.problems.len();
     let fields = Fields::new(table.value, place(tenant, table.value), table.at);
     fields.only(KEYS, reading);
@@ -71,36 +72,36 @@ pub(super) fn read<'t>(
         );
         reading.problem(fields.at, text, NO_SECRET);
     }
-    if reading.problems.len() > problems_before {
-        return None;
-    }
-    let (id, provider, verification) = (id?, provider?, verification?);
-    let (token_places, mut values): (Vec<_>, Vec<_>) = tokens
-        .iter()
-        .map(|token| (token.at, token.value.to_owned()))
-        .unzip();
-    let endpoint = Endpoint {
-        tenant: Arc::clone(tenant),
-        id: EndpointId::new(id.value).ok()?,
-        provider,
-        previous_tokens: values.split_off(1.min(values.len())),
-        token: values.pop()?,
-        public_url,
-        verification,
-        retired,
-        timezone,
-        currency,
-        service,
-        verifier: Verifier::new(provider, &secrets, &schemes),
-        schemes,
-        secrets,
-        proven: Carried::default(),
+    let is_right = reading.problems.len() == problems_before;
+    let endpoint = || {
+        let (id, provider, verification) = (id.as_ref()?, provider?, verification?);
+        let mut values = tokens.iter().map(|token| token.value.to_owned());
+        Some(Endpoint {
+            tenant: Arc::clone(tenant),
+            id: EndpointId::new(id.value).ok()?,
+            provider,
+            token: values.next()?,
+            previous_tokens: values.collect(),
+            public_url,
+            verification,
+            retired,
+            timezone,
+            currency,
+            service,
+            verifier: Verifier::new(provider, &secrets, &schemes),
+            schemes,
+            secrets,
+            proven: Carried::default(),
+        })
     };
-    Some(Placed {
-        endpoint,
-        id_at: id.at,
-        token_places,
-    })
+    Placed {
+        endpoint: if is_right { endpoint() } else { None },
+        id: id.as_ref().map(|id| (id.value.to_owned(), id.at)),
+        tokens: tokens
+            .iter()
+            .map(|token| (token.value.to_owned(), token.at))
+            .collect(),
+    }
 }
 
 fn place(tenant: &Tenant, table: &DeTable<'_>) -> String {

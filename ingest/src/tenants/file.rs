@@ -237,7 +237,7 @@ impl Part {
             traffic: Carried::default(),
         });
         let tables = fields.tables("endpoints", reading).into_iter();
-        let placed = tables.filter_map(|table| endpoint::read(&tenant, table, reading));
+        let placed = tables.map(|table| endpoint::read(&tenant, table, reading));
         self.endpoints.extend(placed);
     }
 }
@@ -247,8 +247,10 @@ struct Collected {
     /// To the place of its file among `files`.
     tenants: FxHashMap<String, usize>,
     ids: FxHashMap<String, usize>,
-    /// Token to the place of the endpoint that has it.
+    /// Token to the place of its endpoint's name among `names`.
     tokens: FxHashMap<String, usize>,
+    /// Of all endpoints, right or not; of one without an id none.
+    names: Vec<Option<String>>,
     files: Vec<PathBuf>,
     endpoints: Vec<Arc<Endpoint>>,
     inputs: Vec<PathBuf>,
@@ -291,29 +293,27 @@ impl Collected {
     }
 
     fn endpoint(&mut self, (placed, file): (Placed, usize), reading: &mut Reading<'_>) {
-        let Placed {
-            endpoint,
-            id_at,
-            token_places,
-        } = placed;
-        let id = endpoint.id.to_string();
-        if let Some(other) = self.ids.insert(id.clone(), file) {
-            let text = format!("endpoint `{id}` stands in {} already", self.shown(other));
-            reading.problem(id_at, text, "give every endpoint its own id");
+        let name = placed.id.as_ref().map(|(id, _)| id.clone());
+        let shown = |name: &Option<String>| match name {
+            Some(id) => format!("endpoint `{id}`"),
+            None => "an endpoint without an id".to_owned(),
+        };
+        if let Some((id, at)) = placed.id
+            && let Some(other) = self.ids.insert(id, file)
+        {
+            let text = format!("{} stands in {} already", shown(&name), self.shown(other));
+            reading.problem(at, text, "give every endpoint its own id");
         }
-        let tokens = std::iter::once(&endpoint.token).chain(&endpoint.previous_tokens);
-        for (token, at) in tokens.zip(token_places) {
-            let own = self.endpoints.len();
-            if let Some(other) = self.tokens.insert(token.clone(), own) {
-                let other = self.endpoints.get(other).map_or(&endpoint, |other| other);
-                let text = format!(
-                    "endpoint `{id}`: has a token that endpoint `{}` has",
-                    other.id
-                );
+        let own = self.names.len();
+        for (token, at) in placed.tokens {
+            if let Some(other) = self.tokens.insert(token, own) {
+                let other = self.names.get(other).unwrap_or(&name);
+                let text = format!("{}: has a token that {} has", shown(&name), shown(other));
                 reading.problem(at, text, "make another with `waybill tenants new-token`");
             }
         }
-        self.endpoints.push(Arc::new(endpoint));
+        self.names.push(name);
+        self.endpoints.extend(placed.endpoint.map(Arc::new));
     }
 }
 

@@ -242,6 +242,17 @@ fn ids_and_tokens_stand_for_one_endpoint_each() {
         &format!("previous_tokens = [\"{TOKEN}\"]\nprovider"),
     );
     refused(&previous, 4, "a token that endpoint `hk` has");
+    // also where something else is wrong with one of them
+    let wrong = whole("hk", TOKEN).replace("provider", "retired = 1\nprovider");
+    let found = read(&(whole("hk", TOKEN) + &wrong)).unwrap_err();
+    let told = |word: &str| found.iter().any(|problem| problem.text.contains(word));
+    for word in [
+        "`retired` has the wrong form",
+        "`hk` stands in",
+        "a token that endpoint `hk` has",
+    ] {
+        assert!(told(word), "{word}: {found:?}");
+    }
 }
 
 #[test]
