@@ -23,7 +23,12 @@ use crate::Verdict;
 
 /// Delivery webhooks of many carriers, as one ordered stream and as tables.
 #[derive(Debug, Parser)]
-#[command(name = "waybill", version, propagate_version = true)]
+#[command(
+    name = "waybill",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  waybill demo\n  waybill status\n  waybill audit --older-than 1h"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -94,14 +99,9 @@ mod tests {
 
     use super::*;
 
-    fn every_leaf(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {
-        if command.has_subcommands() {
-            command
-                .get_subcommands()
-                .for_each(|sub| every_leaf(sub, check));
-        } else {
-            check(command);
-        }
+    fn each(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {
+        check(command);
+        command.get_subcommands().for_each(|sub| each(sub, check));
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_help_of_every_command_has_an_example() {
-        every_leaf(&Cli::command(), &mut |command| {
+        each(&Cli::command(), &mut |command| {
             let help = command
                 .get_after_help()
                 .map(ToString::to_string)

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
 use runtime::settings::{
     BlobsSettings, ClickhouseSettings, Common, PrivacySettings, Problems, RegistrySettings, Secret,
     Settings as _, Sources, load,
@@ -14,7 +13,7 @@ use runtime::settings::{
 use serde::Deserialize;
 use toml::Table;
 
-use crate::env_file;
+use crate::{WrongUse, env_file};
 
 pub(crate) const DEFAULTS: &str = include_str!("../settings.default.toml");
 
@@ -186,7 +185,7 @@ impl Place {
         let mut variables = match std::fs::read_to_string(&path) {
             Ok(text) => env_file::read(&text),
             Err(_) if self.env_file.is_none() => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+            Err(error) => return Err(WrongUse(format!("{}: {error}", path.display())).into()),
         };
         for (name, value) in Sources::of_process(DEFAULTS, None).environment {
             // either form of a name stands over both

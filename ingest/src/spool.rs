@@ -39,7 +39,7 @@ use schemas::Micros;
 
 pub use entry::Entry;
 pub use error::SpoolError;
-pub use inspect::{Inspection, SegmentReport, SegmentState, Unreadable, inspect, peek};
+pub use inspect::{Inspection, SegmentReport, SegmentState, Unreadable, inspect, is_one, peek};
 
 use crate::spool::{
     disk::Disk,

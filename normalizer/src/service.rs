@@ -170,7 +170,8 @@ fn source<'a>(record: &Incoming<'a>) -> Source<'a> {
     }
 }
 
-/// What can be told of a record whose headers can't be read as a whole.
+/// What can be told of a record whose headers can't be read as a whole. Its place stands for its receipt,
+/// also where that can be read: no receipt is counted of such a record.
 fn about_foreign(record: &Incoming<'_>) -> About {
     let header = |name: &str| {
         let (_, value) = record.headers.iter().find(|(known, _)| *known == name)?;
@@ -180,9 +181,6 @@ fn about_foreign(record: &Incoming<'_>) -> About {
             .map(str::to_owned)
     };
     let mut about = About::nothing_but_its_place(source(record));
-    if let Some(receipt) = header("receipt-id").filter(|id| !id.is_empty()) {
-        about.receipt_id = receipt;
-    }
     about.tenant_id = header("tenant").unwrap_or_default();
     about.provider = header("provider").unwrap_or_default();
     about.endpoint_id = header("endpoint").unwrap_or_default();

@@ -57,7 +57,7 @@ impl Metrics {
                 IntGaugeVec::new(Opts::new(name, help), &["table"])?,
             )
         };
-        Ok(Self {
+        let metrics = Self {
             received: counter("waybill_sink_received_total", "Records taken", &["table"])?,
             forgotten: counter(
                 "waybill_sink_forgotten_total",
@@ -113,7 +113,18 @@ impl Metrics {
                     "Mutations of the store's tables that are not done and failed last time",
                 )?,
             )?,
-        })
+        };
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// A rate does not see the first of a series that begins with it.
+    fn begin(&self) {
+        for table in Table::ALL {
+            let labels = [table.label()];
+            self.retries.with_label_values(&labels).inc_by(0);
+            self.pending.with_label_values(&labels).set(0.0);
+        }
     }
 
     pub fn received(&self, table: Table, count: usize) {

@@ -272,6 +272,46 @@ async fn an_event_that_equals_an_earlier_one_is_revised_under_the_id_that_it_was
     );
 }
 
+const RIDER_VANISHED: &str = r#"
+[[row]]
+provider = "ordatic"
+event_type = "rider-vanished"
+kind = "ORDER_STATUS_CHANGED"
+status = "FAILED"
+final = true
+"#;
+
+/// Whether a failure ends its order is the mapping's to say, and a replay's to correct: the enricher that
+/// folds the order knows nothing of the row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_ends_orders_ends_those_that_are_replayed() {
+    let pipeline = Pipeline::start().await;
+    let mut came = Vec::new();
+    for (seconds, word) in [(600, "rider-created"), (300, "rider-vanished")] {
+        let body =
+            format!(r#"{{"eventType":"{word}","storeId":"s","data":{{"orderId":"OD-10"}}}}"#);
+        came.push(Came::ordatic(&raw::ago(&pipeline, seconds).await, &body));
+    }
+    raw::write(&pipeline, &came);
+    pipeline.wait_count("SELECT count() FROM events", 2).await;
+    let open = "SELECT count() FROM orders WHERE version = 2 AND NOT is_final";
+    pipeline.wait_count(open, 1).await;
+    let path = pipeline.folder().join("mapping.toml");
+    let path_text = path.display().to_string();
+    let mapping = [("WAYBILL__MAPPING__PATH", path_text.as_str())];
+    let attempt = RIDER_VANISHED.replace("final = true", "final = false");
+    for (row, is_final) in [(attempt.as_str(), false), (RIDER_VANISHED, true)] {
+        std::fs::write(&path, row).unwrap();
+        let done = found(&pipeline.waybill("replay --since 1h --json", &mapping));
+        assert_eq!(done["revised"], 1, "{done}");
+        let ended =
+            format!("SELECT count() FROM orders WHERE status = 'FAILED' AND is_final = {is_final}");
+        pipeline.wait_count(&ended, 1).await;
+    }
+    let ended = "SELECT count() FROM orders WHERE ended_at IS NOT NULL";
+    pipeline.wait_count(ended, 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_that_can_not_be_right_is_refused_before_it_reads() {
     let pipeline = Pipeline::start().await;

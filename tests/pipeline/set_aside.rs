@@ -213,5 +213,16 @@ async fn what_an_endpoint_lacked_is_taken_from_todays_tenants_file() {
             1,
         )
         .await;
+    let resent = "SELECT count() FROM receipts_log FINAL WHERE replay_id IS NOT NULL";
+    pipeline.wait_count(resent, 1).await;
     pipeline.wait_count("SELECT count() FROM receipts", 1).await;
+    // its first record still reads as it did, and is no reason to refuse the receipt
+    let replayed = pipeline.waybill("replay --since 1h --json", &[]).json(0);
+    let found = &replayed["found"];
+    assert_eq!(
+        (&found["superseded"], &found["unchanged"]),
+        (&1.into(), &1.into()),
+        "{replayed}"
+    );
+    assert_eq!(found["refused"], serde_json::json!([]), "{replayed}");
 }

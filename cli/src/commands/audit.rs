@@ -264,7 +264,8 @@ fn print(audit: &Audit) {
 fn print_unread(audit: &Audit) {
     if !audit.unreceived.is_empty() {
         output::title(format_args!(
-            "{} receipts are missing whose outcomes are there",
+            "{} receipts are missing whose outcomes are there; to load them again, stop the sink and set its group \
+             for receipts back to the beginning of its topics",
             audit.unreceived.len()
         ));
         let rows = audit.unreceived.iter().map(|row| {

@@ -11,6 +11,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill clickhouse migrate --plan")]
 pub(crate) enum Command {
     /// Make the tables and views, or bring them up to date
     ///

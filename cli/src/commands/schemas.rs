@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::{Verdict, output, registration, settings::Place};
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill schemas register")]
 pub(crate) enum Command {
     /// Register the schema of each topic, under the rule FULL_TRANSITIVE
     ///

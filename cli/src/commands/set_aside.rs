@@ -15,6 +15,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill set-aside list --reason SIGNATURE_FAILED --since 1h")]
 pub(crate) enum Command {
     /// Count what was set aside, and show the newest
     #[command(after_help = "Examples:\n  waybill set-aside list\n  \

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{Verdict, WrongUse, output, settings::Place};
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill spool list /var/lib/waybill/spool")]
 pub(crate) enum Command {
     /// Show what waits in a spool; safe while ingest runs
     #[command(after_help = "Example:\n  waybill spool list /var/lib/waybill/spool --records")]
@@ -157,7 +158,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Verdict> {
 /// A wrong path is wrong use.
 fn there(folder: &Path) -> anyhow::Result<()> {
     if folder.is_dir() {
-        return Ok(());
+        if spool::is_one(folder)? {
+            return Ok(());
+        }
+        let why = "is no spool: none of its files is one of a spool's";
+        return Err(WrongUse(format!("{} {why}", folder.display())).into());
     }
     let folder = folder.display().to_string();
     Err(WrongUse(SpoolError::NoFolder { folder }.to_string()).into())

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use ingest::tenants::Tenants;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use crate::{Verdict, clickhouse::Clickhouse, lag, output, settings::Place};
+use crate::{
+    Verdict,
+    clickhouse::Clickhouse,
+    lag, output,
+    settings::{Place, Settings},
+};
 
 /// Shows what is on its way and what went wrong: lag of each consumer group, freshness of the tables
 /// in the last hour, orders that wait for an earlier event, what was set aside, and receipts without
@@ -137,6 +143,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         output::json(&status)?;
     } else {
         print(&status);
+        suggest_schemes(&status.signatures, tenants(&settings).as_ref());
     }
     let lost = status.unaccounted.iter().any(|row| row.state == "lost");
     let all_ready = status.services.iter().all(|service| service.ready);
@@ -215,7 +222,6 @@ fn print_signatures(signatures: &[Signatures]) {
             ]
         }),
     );
-    suggest_schemes(signatures);
 }
 
 fn print_outcomes(set_aside: &[SetAside], unaccounted: &[Unaccounted]) {
@@ -249,8 +255,13 @@ fn print_outcomes(set_aside: &[SetAside], unaccounted: &[Unaccounted]) {
     output::table(&["tenant", "carrier", "state", "receipts"], rows);
 }
 
+/// Where this machine has them; a broken file is another command's to tell.
+fn tenants(settings: &Settings) -> Option<Tenants> {
+    ingest::tenants::load(settings.tenants_path()?).ok()
+}
+
 /// A rule that a carrier does not use is a door more than needed.
-fn suggest_schemes(signatures: &[Signatures]) {
+fn suggest_schemes(signatures: &[Signatures], tenants: Option<&Tenants>) {
     let mut seen: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in signatures.iter().filter(|row| row.verdict == "verified") {
         let Some(scheme) = row.signature_scheme.as_deref() else {
@@ -266,7 +277,11 @@ fn suggest_schemes(signatures: &[Signatures]) {
         }
     }
     for (endpoint, schemes) in seen {
-        if let [only] = schemes.as_slice() {
+        let known = tenants.and_then(|tenants| tenants.endpoint(endpoint));
+        let is_narrow = known.is_some_and(|endpoint| endpoint.schemes.len() == 1);
+        if let [only] = schemes.as_slice()
+            && !is_narrow
+        {
             output::line(format_args!(
                 "{endpoint}: only {only} matched; schemes = [\"{only}\"] would do"
             ));

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{Verdict, output};
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill tenants check tenants.toml")]
 pub(crate) enum Command {
     /// Say everything that is wrong with a tenants file, or that nothing is
     ///

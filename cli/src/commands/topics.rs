@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::{Verdict, output, settings::Place, topics};
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  waybill topics apply")]
 pub(crate) enum Command {
     /// Create missing topics and correct the settings of those that are there
     ///

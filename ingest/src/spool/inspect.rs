@@ -8,6 +8,7 @@ use schemas::Micros;
 use crate::spool::{
     Entry, Sequence, SpoolError, Stats, age,
     disk::Disk,
+    format::{CURSOR, LOCK, parse_name},
     recovery::{self, Bounds, Facts, Found, Verdict},
 };
 
@@ -116,6 +117,23 @@ pub fn inspect(
     })?;
     newer?;
     Ok(report(&found, times))
+}
+
+/// Whether a folder is one of ours: empty, or with a file that only a spool has.
+///
+/// # Errors
+/// If the disk fails.
+pub fn is_one(folder: &Path) -> std::io::Result<bool> {
+    let mut is_empty = true;
+    for file in std::fs::read_dir(folder)? {
+        is_empty = false;
+        let name = file?.file_name();
+        let is_ours = |name: &str| [LOCK, CURSOR].contains(&name) || parse_name(name).is_some();
+        if name.to_str().is_some_and(is_ours) {
+            return Ok(true);
+        }
+    }
+    Ok(is_empty)
 }
 
 fn report(found: &Found, times: Option<(i64, i64)>) -> Inspection {
