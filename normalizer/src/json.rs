@@ -5,6 +5,7 @@
 //! fails the body, so that nobody can put an unsigned `data` beside the signed one.
 
 mod reader;
+mod scan;
 
 use schemas::{Reason, set_aside::Why};
 use serde_json::{error::Category, value::RawValue};
