@@ -21,6 +21,10 @@ const MORE: [(Provider, &str); 2] = [
     (Provider::Ordatic, "trap-03-rider-refund"),
 ];
 
+/// The service's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod codecs;
 mod floor;
 mod webhooks;
