@@ -1,6 +1,8 @@
 //! How much is done between two looks, and how much a transaction holds: less after one that failed,
 //! so that what is too much together gets through one by one.
 
+use std::time::{Duration, Instant};
+
 /// Records that are taken between two looks at the clock, which cost as much as a small record.
 const RUN_MAX: usize = 64;
 /// What such a run reads and writes. A record's work grows with its bytes: without this bound 64 large
@@ -10,12 +12,16 @@ const RUN_BYTES_MAX: usize = 256 * 1024;
 const RECORDS_MAX: usize = 10_000;
 /// So many failures in a row are told to whoever asks whether the service is ready.
 const FAILURES_TOLD: u32 = 3;
+/// Who has read nothing for so long has nothing left that could fail.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What the last transactions teach about the next.
 #[derive(Debug)]
 pub(super) struct Pace {
     records_max: usize,
     failures: u32,
+    /// Since when nothing was read and no transaction is open.
+    quiet_since: Option<Instant>,
 }
 
 impl Default for Pace {
@@ -23,6 +29,7 @@ impl Default for Pace {
         Self {
             records_max: RECORDS_MAX,
             failures: 0,
+            quiet_since: None,
         }
     }
 }
@@ -31,6 +38,7 @@ impl Pace {
     /// One failed that held so many records.
     pub(super) fn failed(&mut self, records: usize) {
         self.failures = self.failures.saturating_add(1);
+        self.quiet_since = None;
         if records > 0 {
             self.records_max = (records / 2).clamp(1, RECORDS_MAX);
         }
@@ -40,6 +48,15 @@ impl Pace {
     pub(super) fn committed(&mut self) {
         self.failures = 0;
         self.records_max = (self.records_max * 2).min(RECORDS_MAX);
+    }
+
+    /// Whether the last look found nothing to do: after a while what failed has passed.
+    pub(super) fn quiet(&mut self, is_quiet: bool, now: Instant) {
+        let since = self.quiet_since.filter(|_| is_quiet);
+        if since.is_some_and(|since| now.saturating_duration_since(since) >= QUIET) {
+            self.failures = 0;
+        }
+        self.quiet_since = if is_quiet { since.or(Some(now)) } else { None };
     }
 
     /// Whether nothing gets through for a while now.
@@ -86,6 +103,24 @@ mod tests {
         let taken = (1..).take_while(|n| small.goes_on(5_000 + n * 1_000));
         assert_eq!(taken.count(), RUN_MAX - 1);
         assert!(!Run::begin(5_000).goes_on(5_000 + RUN_BYTES_MAX));
+    }
+
+    #[test]
+    fn what_failed_is_forgotten_once_there_was_nothing_to_do_for_a_while() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        (0..FAILURES_TOLD).for_each(|_| pace.failed(0));
+        for (second, is_quiet, is_stuck) in [
+            (0, true, true),
+            (1, true, true),
+            (2, false, true),
+            (3, true, true),
+            (4, true, true),
+            (5, true, false),
+        ] {
+            pace.quiet(is_quiet, after(second));
+            assert_eq!(pace.is_stuck(), is_stuck, "{second}");
+        }
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         while polled == Polled::Record && run.goes_on(self.bytes()) && !self.has_enough() {
             polled = self.poll(Duration::ZERO)?;
         }
+        let is_idle = polled == Polled::Idle;
         match polled {
             Polled::Record | Polled::Event => {}
             Polled::Idle => {
@@ -138,12 +139,20 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             }
             Polled::Revoked { lost } => self.give_up(lost)?,
         }
+        self.look_around(is_idle);
         self.advance_time()?;
-        self.readiness.away(self.log.is_away());
         if self.has_enough() || self.open.as_ref().is_some_and(Open::is_full) {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// What is to be told of the brokers and of failures that have passed.
+    fn look_around(&mut self, is_idle: bool) {
+        let is_quiet = is_idle && self.open.is_none();
+        self.pace.quiet(is_quiet, Instant::now());
+        self.readiness.stuck(self.pace.is_stuck());
+        self.readiness.away(self.log.is_away());
     }
 
     /// What the open transaction has read and written.
