@@ -217,6 +217,8 @@ impl Site {
 }
 
 const ROOM: u64 = 64 << 20;
+/// For who waits for the blob store too.
+const UNHURRIED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn what_kafka_does_not_confirm_at_once_is_safe_on_disk_whatever_the_cause() {
@@ -259,7 +261,7 @@ async fn a_kafka_that_is_known_to_be_down_is_not_asked() {
 
 #[tokio::test]
 async fn a_record_that_kafka_will_never_take_does_not_block_the_disk() {
-    let site = site(ROOM);
+    let site = site_with(ROOM, UNHURRIED);
     site.mood(Mood::Unfit);
     assert!(matches!(site.deliver(1).await, Err(Refused::Unfit(_))));
     assert!(site.spool.is_empty());
@@ -269,7 +271,7 @@ async fn a_record_that_kafka_will_never_take_does_not_block_the_disk() {
 async fn a_record_that_is_too_large_for_kafka_goes_there_without_its_body_which_the_blob_store_keeps()
  {
     for by_disk in [false, true] {
-        let site = site(ROOM);
+        let site = site_with(ROOM, UNHURRIED);
         site.mood(Mood::Small);
         site.log.up.store(!by_disk, Ordering::Relaxed);
         site.deliver(1).await.unwrap();
