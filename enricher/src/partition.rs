@@ -46,6 +46,8 @@ const SWEEP_MAX: usize = 64;
 
 /// Orders whose holds end in one step; those left over are due at once in the next.
 const RELEASE_MAX: usize = 1_024;
+/// And until so many bytes of state are touched by it: each is decoded, and written at the commit.
+const RELEASE_BYTES_MAX: usize = 2 << 20;
 
 const EXPIRED: &str = "order_id: the order was kept as long as orders are, and forgotten";
 
@@ -94,7 +96,7 @@ impl Partition {
         }
     }
 
-    pub fn store(&self) -> &Store {
+    pub const fn store(&self) -> &Store {
         &self.store
     }
 
@@ -242,7 +244,11 @@ impl Partition {
     }
 
     fn pass_time(&mut self, time_ms: i64, to: &mut Effects) {
+        let before = self.store.touched_bytes();
         for _ in 0..RELEASE_MAX {
+            if self.store.touched_bytes().saturating_sub(before) > RELEASE_BYTES_MAX {
+                break;
+            }
             let Some((deadline_ms, key)) = self.store.waiting().first() else {
                 break;
             };

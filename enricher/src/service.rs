@@ -354,6 +354,10 @@ impl Stage for Enricher {
         self.emit(partition, source, None, out)
     }
 
+    fn to_write(&self) -> usize {
+        self.partitions.values().map(Owned::to_write).sum()
+    }
+
     fn deadline_ms(&self, partition: i32) -> Option<i64> {
         self.partitions.get(&partition)?.partition.deadline_ms()
     }

@@ -45,6 +45,8 @@ pub struct Store {
     overlay: FxHashMap<Arc<str>, Change>,
     /// Keys of the overlay in the order in which they were touched.
     touched: Vec<Arc<str>>,
+    /// What their records took when they were: as much is written again at the commit.
+    touched_bytes: usize,
     /// The key that was looked for last and not found.
     missed: String,
     waiting: Waiting,
@@ -81,6 +83,7 @@ impl Store {
             hot: Hot::default(),
             overlay: FxHashMap::default(),
             touched: Vec::new(),
+            touched_bytes: 0,
             missed: String::new(),
             waiting: Waiting::default(),
             turns: Turns::default(),
@@ -114,6 +117,11 @@ impl Store {
     /// Why nothing that was read since can be trusted; the transaction must be given up.
     pub fn fault(&self) -> Option<&Damaged> {
         self.fault.as_ref()
+    }
+
+    /// About what the open transaction has to write of what was there before.
+    pub const fn touched_bytes(&self) -> usize {
+        self.touched_bytes
     }
 
     /// The record as the open transaction sees it.
@@ -169,6 +177,8 @@ impl Store {
             self.missed.clear();
         }
         self.touched.push(key.clone());
+        let bytes = record.as_ref().map_or(0, Record::bytes);
+        self.touched_bytes = self.touched_bytes.saturating_add(bytes);
         let before = waits(record.as_ref());
         let change = Change {
             record,
@@ -306,6 +316,7 @@ impl Store {
             position,
             ..Batch::default()
         };
+        self.touched_bytes = 0;
         for key in self.touched.drain(..) {
             let Some(change) = self.overlay.remove(&key) else {
                 continue;
@@ -337,6 +348,7 @@ impl Store {
             self.waiting.moved(&key, tried, change.before);
         }
         self.touched.clear();
+        self.touched_bytes = 0;
         if self.turns.discarded() {
             self.refill();
         }

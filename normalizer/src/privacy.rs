@@ -16,7 +16,7 @@ use crate::{arena::Arena, text::beginning};
 /// Bytes of a pseudonym: 96 bits, so that no two of a tenant's people ever share one.
 const PSEUDONYM_BYTES: usize = 12;
 /// Longer ones are of no person: the rest is left out, before it is hashed or kept many times over.
-const PERSONAL_BYTES_MAX: usize = 4096;
+const PERSONAL_BYTES_MAX: usize = 1024;
 /// In place of a phone within a text.
 const DROPPED: &str = "***";
 /// Tenants whose derived key is kept; beyond, all are derived anew.

@@ -168,6 +168,11 @@ impl Sources<'_> {
 }
 
 impl Owned {
+    /// About how much of its state the open transaction will write.
+    pub(super) const fn to_write(&self) -> usize {
+        self.partition.store().touched_bytes()
+    }
+
     /// The id by which the changelog is to be known from now on, where it has none.
     pub(super) fn wanted_identity(&mut self, now_micros: i64, number: i32) -> Option<[u8; 16]> {
         if self

@@ -11,6 +11,8 @@ use crate::{event_time, normalize::Webhook, text::beginning, tree::Tree};
 
 /// A driver takes a handful of pictures at a stop.
 const IMAGES_MAX: usize = 32;
+/// Of all stops together; who folds an order compares each with all others.
+const PROOFS_MAX: usize = 512;
 const LINK_BYTES_MAX: usize = 2048;
 
 /// What the words mean; new ones are UNKNOWN.
@@ -133,7 +135,7 @@ pub(super) fn images<'a>(
             media_type: None,
             bytes: None,
         };
-        if !event.proofs.contains(&proof) {
+        if event.proofs.len() < PROOFS_MAX && !event.proofs.contains(&proof) {
             event.proofs.push(proof);
         }
     }

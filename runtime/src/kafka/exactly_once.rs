@@ -147,6 +147,12 @@ pub trait Stage {
         Ok(())
     }
 
+    /// About how many bytes [`Stage::before_commit`] would write by now, beside what was sent already: a
+    /// transaction must end before they are too many.
+    fn to_write(&self) -> usize {
+        0
+    }
+
     /// When [`Stage::advance`] is next wanted, in the time of the partition's records.
     fn deadline_ms(&self, _partition: i32) -> Option<i64> {
         None

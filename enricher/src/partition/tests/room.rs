@@ -1,7 +1,7 @@
 //! How much one order's state holds.
 
 use schemas::{
-    DeliveryEvent, Kind, Reason,
+    DeliveryEvent, Kind, OrderId, Reason,
     avro::{Encoder, Record},
     delivery_event::Stop,
 };
@@ -66,6 +66,34 @@ fn how_much_an_order_takes_does_not_hang_on_where_transactions_end() {
         let (in_many, longest) = run(&events, events.len().div_ceil(7));
         assert!(in_many == at_once && longest < 800_000, "{longest}");
     }
+}
+
+/// Each of them is decoded, and written whole at the commit: all at once they would fill the memory.
+#[test]
+fn holds_of_large_orders_end_some_megabytes_at_a_time() {
+    const ORDERS: usize = 12;
+    let mut bench = Bench::default();
+    for order in 0..ORDERS {
+        let mut large = event("1", Kind::NoteAdded, 0);
+        large.cancel_reason = Some("x".repeat(600_000));
+        for (mut event, bytes) in [(large, 601_000), (status("PICKED_UP", "ON_GOING", 1), 300)] {
+            event.order_id = Some(OrderId::new(format!("order-{order}")).unwrap());
+            let at_ms = START_MS;
+            let key = event.key().to_string();
+            let appended = Appended { at_ms, bytes };
+            bench
+                .partition
+                .event(&key, event, appended, &mut bench.effects);
+        }
+    }
+    bench.commit();
+    let mut left = vec![bench.effects.ordered.len()];
+    while left.last() < Some(&(2 * ORDERS)) {
+        assert!(left.len() < ORDERS, "{left:?}");
+        bench.advance(60);
+        left.push(bench.effects.ordered.len());
+    }
+    assert!(left[0] == ORDERS && left.len() > 2, "{left:?}");
 }
 
 #[test]

@@ -8,8 +8,11 @@ const RUN_MAX: usize = 64;
 /// What such a run reads and writes. A record's work grows with its bytes: without this bound 64 large
 /// ones would outlive their transaction, each time anew.
 const RUN_BYTES_MAX: usize = 256 * 1024;
-/// A transaction's records while all goes well.
+/// A transaction's records while all goes well, and what it reads and writes.
 const RECORDS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// However often it fails: most records fit.
+const BYTES_LEAST: usize = 64 * 1024;
 /// So many failures in a row are told to whoever asks whether the service is ready.
 const FAILURES_TOLD: u32 = 3;
 /// Who has read nothing for so long has nothing left that could fail.
@@ -19,6 +22,7 @@ const QUIET: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Pace {
     records_max: usize,
+    bytes_max: usize,
     failures: u32,
     /// Since when nothing was read and no transaction is open.
     quiet_since: Option<Instant>,
@@ -28,6 +32,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             records_max: RECORDS_MAX,
+            bytes_max: BYTES_MAX,
             failures: 0,
             quiet_since: None,
         }
@@ -35,12 +40,15 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// One failed that held so many records.
-    pub(super) fn failed(&mut self, records: usize) {
+    /// One failed that held so many records and bytes. What time alone released has no records.
+    pub(super) fn failed(&mut self, records: usize, bytes: usize) {
         self.failures = self.failures.saturating_add(1);
         self.quiet_since = None;
         if records > 0 {
             self.records_max = (records / 2).clamp(1, RECORDS_MAX);
+        }
+        if bytes > 0 {
+            self.bytes_max = (bytes / 2).clamp(BYTES_LEAST, BYTES_MAX);
         }
     }
 
@@ -48,6 +56,7 @@ impl Pace {
     pub(super) fn committed(&mut self) {
         self.failures = 0;
         self.records_max = (self.records_max * 2).min(RECORDS_MAX);
+        self.bytes_max = (self.bytes_max * 2).min(BYTES_MAX);
     }
 
     /// Whether the last look found nothing to do: after a while what failed has passed.
@@ -64,9 +73,9 @@ impl Pace {
         self.failures >= FAILURES_TOLD
     }
 
-    /// Whether a transaction of so many records takes no more.
-    pub(super) const fn is_reached(&self, records: usize) -> bool {
-        records >= self.records_max
+    /// Whether a transaction of so many records and bytes takes no more.
+    pub(super) const fn is_reached(&self, records: usize, bytes: usize) -> bool {
+        records >= self.records_max || bytes >= self.bytes_max
     }
 }
 
@@ -106,10 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn what_time_alone_released_shrinks_by_its_bytes() {
+        let mut pace = Pace::default();
+        assert!(!pace.is_reached(0, BYTES_MAX - 1) && pace.is_reached(0, BYTES_MAX));
+        pace.failed(0, BYTES_MAX);
+        assert!(pace.is_reached(0, BYTES_MAX / 2) && !pace.is_reached(9_999, 0));
+        (0..20).for_each(|_| pace.failed(0, 1));
+        assert!(!pace.is_reached(0, BYTES_LEAST - 1));
+        (0..20).for_each(|_| pace.committed());
+        assert!(!pace.is_reached(0, BYTES_MAX - 1));
+    }
+
+    #[test]
     fn what_failed_is_forgotten_once_there_was_nothing_to_do_for_a_while() {
         let (mut pace, begin) = (Pace::default(), Instant::now());
         let after = |seconds| begin + Duration::from_secs(seconds);
-        (0..FAILURES_TOLD).for_each(|_| pace.failed(0));
+        (0..FAILURES_TOLD).for_each(|_| pace.failed(0, 0));
         for (second, is_quiet, is_stuck) in [
             (0, true, true),
             (1, true, true),
@@ -126,17 +147,17 @@ mod tests {
     #[test]
     fn transactions_shrink_while_they_fail_and_grow_again() {
         let mut pace = Pace::default();
-        assert!(!pace.is_reached(RECORDS_MAX - 1) && pace.is_reached(RECORDS_MAX));
-        pace.failed(9);
-        assert!(!pace.is_reached(3) && pace.is_reached(4));
+        assert!(!pace.is_reached(RECORDS_MAX - 1, 0) && pace.is_reached(RECORDS_MAX, 0));
+        pace.failed(9, 0);
+        assert!(!pace.is_reached(3, 0) && pace.is_reached(4, 0));
         // Nothing was read: that says nothing about how much is too much.
-        pace.failed(0);
-        assert!(!pace.is_stuck() && !pace.is_reached(3));
-        pace.failed(1);
-        assert!(pace.is_stuck() && pace.is_reached(1));
+        pace.failed(0, 0);
+        assert!(!pace.is_stuck() && !pace.is_reached(3, 0));
+        pace.failed(1, 0);
+        assert!(pace.is_stuck() && pace.is_reached(1, 0));
         pace.committed();
-        assert!(!pace.is_stuck() && !pace.is_reached(1) && pace.is_reached(2));
+        assert!(!pace.is_stuck() && !pace.is_reached(1, 0) && pace.is_reached(2, 0));
         (0..20).for_each(|_| pace.committed());
-        assert!(!pace.is_reached(RECORDS_MAX - 1) && pace.is_reached(RECORDS_MAX));
+        assert!(!pace.is_reached(RECORDS_MAX - 1, 0) && pace.is_reached(RECORDS_MAX, 0));
     }
 }

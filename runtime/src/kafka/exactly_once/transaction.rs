@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use super::{Failure, LogError, Positions};
 use crate::shutdown::Shutdown;
 
-/// A transaction closes at the first of these, or at its number of records.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// With more input at hand: worth a longer transaction.
 const OPEN_WITH_LAG: Duration = Duration::from_millis(200);
 /// Input went idle: what came together leaves together.
@@ -41,9 +39,9 @@ impl Open {
         limit.saturating_sub(self.since.elapsed())
     }
 
-    /// By bytes or time; its number of records is another's matter.
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes >= BYTES_MAX || self.time_left().is_zero()
+    /// How much it may hold is another's matter.
+    pub(super) fn is_over(&self) -> bool {
+        self.time_left().is_zero()
     }
 }
 

@@ -141,7 +141,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         }
         self.look_around(is_idle);
         self.advance_time()?;
-        if self.has_enough() || self.open.as_ref().is_some_and(Open::is_full) {
+        if self.has_enough() || self.open.as_ref().is_some_and(Open::is_over) {
             self.commit()?;
         }
         Ok(())
@@ -155,14 +155,15 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         self.readiness.away(self.log.is_away());
     }
 
-    /// What the open transaction has read and written.
+    /// What the open transaction has read and written, and will write.
     fn bytes(&self) -> usize {
-        self.out.bytes + self.open.as_ref().map_or(0, |open| open.bytes)
+        let sent = self.out.bytes + self.open.as_ref().map_or(0, |open| open.bytes);
+        sent + self.stage.to_write()
     }
 
     fn has_enough(&self) -> bool {
         let open = self.open.as_ref();
-        open.is_some_and(|open| self.pace.is_reached(open.records))
+        open.is_some_and(|open| self.pace.is_reached(open.records, self.bytes()))
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
@@ -233,6 +234,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                     open.positions.entry(place).or_insert(offset);
                 }
                 self.stage.advance(partition, reached_ms, &mut self.out)?;
+            }
+            if self.has_enough() {
+                break;
             }
         }
         Ok(())
@@ -329,8 +333,8 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
     }
 
     fn recover(&mut self, trouble: Trouble, shutdown: &Shutdown) -> anyhow::Result<()> {
-        self.pace
-            .failed(self.open.as_ref().map_or(0, |open| open.records));
+        let records = self.open.as_ref().map_or(0, |open| open.records);
+        self.pace.failed(records, self.bytes());
         self.readiness.stuck(self.pace.is_stuck());
         let renew = match trouble {
             Trouble::Stop(error) => {
