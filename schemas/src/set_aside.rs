@@ -175,7 +175,7 @@ impl SetAside {
             stage: stage.as_str().into(),
             reason: why.reason,
             detail: why.detail,
-            replayable: replayable(why.reason),
+            replayable: replayable(stage, why.reason),
             set_aside_at: source.appended_at,
             source_topic: source.topic.into(),
             source_partition: source.partition,
@@ -186,8 +186,10 @@ impl SetAside {
 }
 
 /// Whether a later look, with other secrets or a newer mapping, may turn the outcome into an event.
-const fn replayable(reason: Reason) -> bool {
+const fn replayable(stage: Stage, reason: Reason) -> bool {
     match reason {
+        // The order is full, whatever the webhook is read as.
+        Reason::TooLarge if matches!(stage, Stage::Enricher) => false,
         Reason::SignatureFailed
         | Reason::Malformed
         | Reason::Unsupported

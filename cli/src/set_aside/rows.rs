@@ -154,8 +154,7 @@ pub(crate) async fn rows(
     limit: u32,
 ) -> anyhow::Result<Vec<Row>> {
     let (open, order) = if open {
-        let still = "AND replayable AND reason NOT IN ('DUPLICATE', 'LINEAGE_LIMIT') \
-                     AND resolved_at IS NULL";
+        let still = "AND replayable AND resolved_at IS NULL";
         (still, "ASC")
     } else {
         ("", "DESC")

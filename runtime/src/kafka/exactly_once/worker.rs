@@ -122,7 +122,11 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         });
         let mut run = Run::begin(self.bytes());
         let mut polled = self.poll(wait)?;
-        while polled == Polled::Record && run.goes_on(self.bytes()) && !self.has_enough() {
+        while polled == Polled::Record {
+            let bytes = self.bytes();
+            if !run.goes_on(bytes) || self.is_reached(bytes) {
+                break;
+            }
             polled = self.poll(Duration::ZERO)?;
         }
         let is_idle = polled == Polled::Idle;
@@ -141,7 +145,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         }
         self.look_around(is_idle);
         self.advance_time()?;
-        if self.has_enough() || self.open.as_ref().is_some_and(Open::is_over) {
+        if self.is_reached(self.bytes()) || self.open.as_ref().is_some_and(Open::is_over) {
             self.commit()?;
         }
         Ok(())
@@ -161,9 +165,9 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
         sent + self.stage.to_write()
     }
 
-    fn has_enough(&self) -> bool {
+    fn is_reached(&self, bytes: usize) -> bool {
         let open = self.open.as_ref();
-        open.is_some_and(|open| self.pace.is_reached(open.records, self.bytes()))
+        open.is_some_and(|open| self.pace.is_reached(open.records, bytes))
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Polled, Trouble> {
@@ -235,7 +239,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
                 }
                 self.stage.advance(partition, reached_ms, &mut self.out)?;
             }
-            if self.has_enough() {
+            if self.is_reached(self.bytes()) {
                 break;
             }
         }
