@@ -5,6 +5,7 @@ mod clickhouse;
 mod demo;
 mod load;
 mod order;
+mod reload;
 mod replay;
 mod schemas;
 mod send;
@@ -36,22 +37,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run everything on this machine: Kafka, registry, ClickHouse and the four services
     Up(up::Args),
-    /// Run everything, post the carriers' documented webhooks, and show what became of them
     Demo(demo::Args),
-    /// Sign a webhook as the carrier would, and post it
     Send(send::Args),
-    /// Send many made-up webhooks, and tell how they were answered
     Load(load::Args),
-    /// Show how an installation is doing
     Status(status::Args),
-    /// Show one order: its state, its history, and the chain it belongs to
     Order(order::Args),
-    /// Name every receipt that has no outcome, and spools that are not empty
     Audit(audit::Args),
-    /// Read webhooks again by today's mapping, and correct what was told about them
     Replay(replay::Args),
+    Reload(reload::Args),
     /// What ended as something other than an event
     #[command(subcommand)]
     SetAside(set_aside::Command),
@@ -83,6 +77,7 @@ impl Cli {
             Command::Order(args) => order::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Reload(args) => reload::run(args).await,
             Command::SetAside(command) => set_aside::run(command).await,
             Command::Topics(command) => topics::run(command).await,
             Command::Schemas(command) => schemas::run(command).await,
@@ -107,6 +102,24 @@ mod tests {
     #[test]
     fn the_arguments_of_all_commands_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// A comment on the variant would hide the one of its arguments.
+    #[test]
+    fn the_help_of_a_command_says_more_than_its_line_in_the_list() {
+        let all = Cli::command();
+        for name in [
+            "up", "demo", "send", "load", "status", "audit", "replay", "reload",
+        ] {
+            let command = all.find_subcommand(name).unwrap();
+            let line = command.get_about().unwrap().to_string();
+            let whole = command.get_long_about().map(ToString::to_string);
+            assert!(!line.contains('\n') && line.len() < 90, "{name}: {line}");
+            assert!(
+                whole.is_some_and(|text| text.len() > 2 * line.len()),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The newest state of an order, folded over its facts in event-time order. Pure.
 
 pub mod assignment;
+pub mod proofs;
 pub mod refunds;
 pub mod stops;
 pub mod times;
@@ -8,9 +9,7 @@ pub mod times;
 use std::time::Duration;
 
 use schemas::{
-    Assurance, Fulfilment, Micros, Order, OrderId, OrderKey, Provider, Status,
-    delivery_event::{Proof, Stop},
-    ids::Subject,
+    Assurance, Fulfilment, Micros, Order, OrderId, OrderKey, Provider, Status, ids::Subject,
 };
 
 use crate::{
@@ -20,7 +19,9 @@ use crate::{
     status::{Fold, Outcome},
 };
 use assignment::Assignments;
+use proofs::Proofs;
 use refunds::Refunds;
+use stops::Stops;
 use times::{Proven, Source, When};
 
 /// How long a cancellation by Lalamove's support may still turn out to be a replacement.
@@ -52,6 +53,7 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         proofs,
         refunds,
         attempts,
+        proven,
         ..
     } = folded;
     let owned = |text: &&str| (*text).to_owned();
@@ -78,8 +80,12 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         driver: assignments.driver.map(|driver| driver.map(owned)),
         price: newest.price.cloned(),
         refund: refunds.sum(),
-        stops: stops.iter().map(|stop| stop.map(owned)).collect(),
-        proofs: proofs.iter().map(|proof| proof.map(owned)).collect(),
+        stops: stops
+            .all(&proven)
+            .iter()
+            .map(|stop| stop.map(owned))
+            .collect(),
+        proofs: proofs.all().iter().map(|proof| proof.map(owned)).collect(),
         event_count: count(state.facts().count()),
         late_count: count(state.facts().filter(|fact| fact.late).count()),
         failed_attempts: attempts.count(),
@@ -114,8 +120,8 @@ struct Folded<'a> {
     decided: Decided<'a>,
     assignments: Assignments<'a>,
     newest: Newest<'a>,
-    stops: Vec<Stop<&'a str>>,
-    proofs: Vec<Proof<&'a str>>,
+    stops: Stops<'a>,
+    proofs: Proofs<'a>,
     /// The weakest of all: the order rests on each of its events.
     assurance: Assurance,
     attempts: Attempts,
@@ -197,8 +203,6 @@ impl<'a> Folded<'a> {
         for fact in state.facts() {
             folded.add(provider, fact);
         }
-        folded.proven.fill(&mut folded.stops);
-        folded.stops.sort_by_key(|stop| stop.index);
         folded
     }
 
@@ -226,10 +230,10 @@ impl<'a> Folded<'a> {
                 self.proven.add(milestone);
             }
             for stop in &extras.stops {
-                stops::merge(&mut self.stops, stop);
+                self.stops.merge(stop);
             }
             for proof in &extras.proofs {
-                self.prove(proof);
+                self.proofs.add(proof);
             }
         }
     }
@@ -246,24 +250,6 @@ impl<'a> Folded<'a> {
         if fact.says() == Some(Status::Canceled) {
             self.decided.canceled = when;
         }
-    }
-
-    /// Carriers repeat evidence with every later event, and may tell more of it.
-    fn prove(&mut self, proof: &'a Proof) {
-        let proof = proof.map(String::as_str);
-        let same = |known: &&mut Proof<&str>| {
-            let stops = (known.stop_index, proof.stop_index);
-            known.uri == proof.uri && (stops.0 == stops.1 || stops.0.is_none() || stops.1.is_none())
-        };
-        let Some(known) = self.proofs.iter_mut().find(same) else {
-            self.proofs.push(proof);
-            return;
-        };
-        let before = std::mem::replace(known, proof);
-        known.stop_index = known.stop_index.or(before.stop_index);
-        known.sha256 = known.sha256.or(before.sha256);
-        known.media_type = known.media_type.or(before.media_type);
-        known.bytes = known.bytes.or(before.bytes);
     }
 }
 

@@ -20,6 +20,7 @@ pub mod check;
 pub mod clickhouse;
 pub mod codes;
 pub mod migrate;
+pub mod reload;
 
 mod asides;
 mod condition;

@@ -48,6 +48,16 @@ fn halves(range: Range<usize>) -> Vec<Range<usize>> {
         .collect()
 }
 
+/// What became of a block some of which may have been there.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    /// Rows that were there already.
+    pub(crate) there: usize,
+    /// Rows that were inserted now.
+    pub(crate) inserted: usize,
+    pub(crate) refused: Vec<Row>,
+}
+
 #[derive(Deserialize)]
 struct Offset {
     _offset: i64,
@@ -84,19 +94,36 @@ impl Loader {
     }
 
     async fn once(&self, load: &Load) -> Result<Vec<Row>, StoreError> {
-        let token = load.block.intent.token(self.table);
         if load.look_first {
-            let there = self.look(&load.block.intent).await?;
-            let rest = load.block.without(&there);
+            let filled = self.fill(&load.block).await?;
             tracing::info!(
                 table = self.table.label(),
-                there = there.len(),
-                missing = rest.rows.len(),
+                there = filled.there,
+                missing = filled.inserted,
                 "pending block looked for in the store"
             );
-            return self.insert_or_halve(&rest, &format!("{token}-rest")).await;
+            return Ok(filled.refused);
         }
+        let token = load.block.intent.token(self.table);
         self.insert_or_halve(&load.block, &token).await
+    }
+
+    /// Inserts the rows of a block that are not there.
+    ///
+    /// # Errors
+    /// What concerns the whole store; nothing is tried again here.
+    pub(crate) async fn fill(&self, block: &Block) -> Result<Filled, StoreError> {
+        let token = block.intent.token(self.table);
+        let there = self.look(&block.intent).await?;
+        let rest = block.without(&there);
+        let refused = self
+            .insert_or_halve(&rest, &format!("{token}-rest"))
+            .await?;
+        Ok(Filled {
+            there: block.rows.len() - rest.rows.len(),
+            inserted: rest.rows.len() - refused.len(),
+            refused,
+        })
     }
 
     async fn insert_or_halve(&self, block: &Block, token: &str) -> Result<Vec<Row>, StoreError> {

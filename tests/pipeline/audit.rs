@@ -214,3 +214,59 @@ async fn an_order_whose_row_is_deleted_or_older_than_its_events_is_named() {
     expected.sort_unstable();
     assert_eq!(found, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_gone_are_loaded_again_beside_a_running_sink() {
+    let pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    write(&pipeline, &then, &History::delivered(1));
+    let second = History::delivered(2);
+    write(&pipeline, &then, &second);
+    // set aside: it says the same again
+    write(&pipeline, &then, &second);
+    let whole = [
+        ("events_log", 8),
+        ("receipts_log", 12),
+        ("set_aside_log", 4),
+        ("orders_log", 2),
+    ];
+    let stands = async || {
+        for (table, rows) in whole {
+            let rows_of = format!("SELECT count() FROM {table} FINAL");
+            pipeline.wait_count(&rows_of, rows).await;
+        }
+        let newest = "SELECT count() FROM orders WHERE event_count = 4";
+        pipeline.wait_count(newest, 2).await;
+    };
+    stands().await;
+    // a group's offset moves a moment after its rows are there
+    wait::until("the groups have passed all", || async {
+        let nothing = pipeline.waybill("reload --since 2h --json", &[]).json(0);
+        let read = [("events", 8), ("receipts", 12), ("set-aside", 4)];
+        let passed = read.iter().all(|(table, count)| {
+            assert_eq!(nothing[*table]["loaded"], 0, "{nothing}");
+            nothing[*table]["records"] == *count
+        });
+        passed.then_some(()).ok_or(nothing.to_string())
+    })
+    .await;
+
+    for (table, _) in whole {
+        let emptied = format!("ALTER TABLE {table} DELETE WHERE true SETTINGS mutations_sync = 2");
+        pipeline.store.rows(&emptied).await.unwrap();
+    }
+    let events = pipeline
+        .waybill("reload --since 2h --table events --json", &[])
+        .json(0);
+    assert_eq!(events["events"]["loaded"], 8, "{events}");
+    assert!(events.get("receipts").is_none(), "{events}");
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    assert_eq!(audit["unreceived"].as_array().unwrap().len(), 8, "{audit}");
+
+    let rest = pipeline.waybill("reload --since 2h --json", &[]).json(0);
+    assert_eq!(rest["events"]["there"], 8, "{rest}");
+    assert_eq!(rest["receipts"]["loaded"], 12, "{rest}");
+    stands().await;
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(audit["unaccounted"], 0, "{audit}");
+}

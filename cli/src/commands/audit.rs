@@ -8,6 +8,8 @@ use crate::{
     Verdict, WrongUse, clickhouse::Clickhouse, moments, output, settings::Place, spool, tenants,
 };
 
+/// Name every receipt that has no outcome, and spools that are not empty
+///
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
 /// was last seen, every receipt that the store lacks although its outcomes are there, every order whose row
 /// is missing or older than its events, and, unless it is asked for one tenant, the ranges of the raw topics
@@ -15,9 +17,8 @@ use crate::{
 /// holds webhooks. Exit code 1 if there is any of these.
 ///
 /// State `waiting`: a stage has yet to come to it, so look at `waybill status`. State `lost`: every stage
-/// has passed it; `waybill replay` over its time brings back what was never read. A row that somebody
-/// deleted from the store comes back only by loading its topic again: stop the sink, set back the offsets
-/// of its group, start it.
+/// has passed it; `waybill reload` over its time brings back what somebody deleted from the store, `waybill
+/// replay` what was never read.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  waybill audit\n  waybill audit --tenant acme --older-than 1h --json"
@@ -231,9 +232,8 @@ fn print(audit: &Audit) {
             ));
         }
         output::note(
-            "waiting: a stage has yet to come to it, see `waybill status`; lost: `waybill replay` over its \
-             time brings back what was never read, and what is gone from the store alone comes back once \
-             the sink reads `ordered` again (stop it, set back the offsets of its group, start it)",
+            "waiting: a stage has yet to come to it, see `waybill status`; lost: `waybill reload` over its \
+             time brings back what is gone from the store alone, `waybill replay` what was never read",
         );
     }
     print_unread(audit);
@@ -264,8 +264,8 @@ fn print(audit: &Audit) {
 fn print_unread(audit: &Audit) {
     if !audit.unreceived.is_empty() {
         output::title(format_args!(
-            "{} receipts are missing whose outcomes are there; to load them again, stop the sink and set its group \
-             for receipts back to the beginning of its topics",
+            "{} receipts are missing whose outcomes are there; `waybill reload --table receipts` over their time \
+             loads them again",
             audit.unreceived.len()
         ));
         let rows = audit.unreceived.iter().map(|row| {
@@ -283,8 +283,8 @@ fn print_unread(audit: &Audit) {
     }
     for gap in &audit.gaps {
         output::line(format_args!(
-            "partition {} of {}, offsets {} to {}: the sink passed over these webhooks. Stop it, set back the \
-             offsets of its groups, start it",
+            "partition {} of {}, offsets {} to {}: the sink passed over these webhooks; `waybill reload` over \
+             their time loads them",
             gap.partition, gap.topic, gap.first_offset, gap.last_offset
         ));
     }
@@ -324,8 +324,7 @@ fn print_behind(orders: &[Behind]) {
     ];
     output::table(&headings, rows);
     output::note(format_args!(
-        "a row that the store refused stands in set_aside with its order; one that was deleted or passed \
-         over comes back when the sink reads the orders topic again: stop it, set back the offsets of its \
-         group sink-orders, start it"
+        "a row that the store refused stands in set_aside with its order; once its table is mended, and \
+         where it was deleted or passed over, `waybill reload --table orders` brings it back"
     ));
 }

@@ -23,6 +23,8 @@ use crate::{
     up::{Ended, Plan, Running, Signals, demo_endpoint},
 };
 
+/// Run everything, post the carriers' documented webhooks, and show what became of them
+///
 /// Starts everything as `waybill up` does, posts the webhooks that the carriers document (signed, out
 /// of order, some twice), waits until the tables hold what they must, and shows it.
 #[derive(Debug, clap::Args)]

@@ -27,6 +27,8 @@ const SECONDS_MAX: i64 = 86_400;
 const CONNECTIONS_MAX: i64 = 4_096;
 const THREADS_MAX: i64 = 64;
 
+/// Send many made-up webhooks, and tell how they were answered
+///
 /// Sends webhooks of made-up orders, signed as the carriers would, at a constant rate, and tells how long
 /// the answers took. A time counts from when the request should have left, not from when a connection was
 /// free for it: an ingest that stalls is seen to stall. Exit code 1 if an answer was not as it should be.

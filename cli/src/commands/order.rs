@@ -2,7 +2,7 @@
 
 use crate::{Verdict, clickhouse::Clickhouse, orders, output, settings::Place};
 
-/// Shows an order's newest state, its history in event-time order, and the orders of its chain.
+/// Show one order: its newest state, its history in event-time order, and the chain it belongs to
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  waybill order demo lalamove 153590306286")]
 pub(crate) struct Args {

@@ -14,6 +14,8 @@ use crate::{
     writer::Writer,
 };
 
+/// Read webhooks again by today's mapping, and correct what was told about them
+///
 /// Reads the webhooks of a time again, from raw, by today's mapping, and corrects what was told about
 /// them: an event that reads otherwise comes again with the same id and the next revision; one that reads
 /// as before gives nothing. Receipts that had no event are filled in.

@@ -6,6 +6,8 @@ use anyhow::Context as _;
 
 use crate::{Verdict, WrongUse, output, sender, sender::Sender, settings::Place};
 
+/// Sign a webhook as the carrier would, and post it
+///
 /// Signs a body as the endpoint's carrier would, with the secret of the tenants file, and posts it to
 /// ingest. A time that the body has is kept.
 #[derive(Debug, clap::Args)]

@@ -14,6 +14,8 @@ use crate::{
     settings::{Place, Settings},
 };
 
+/// Show how an installation is doing
+///
 /// Shows what is on its way and what went wrong: lag of each consumer group, freshness of the tables
 /// in the last hour, orders that wait for an earlier event, what was set aside, and receipts without
 /// an outcome. Exit code 1 if a receipt is lost or a service is not ready.

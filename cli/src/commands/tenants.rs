@@ -31,7 +31,6 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make a ClickHouse user who sees one tenant's rows and nothing else
     Grant(grant::Args),
 }
 

@@ -7,6 +7,8 @@ use crate::{
     up::{Ended, Plan, Running, Signals},
 };
 
+/// Run everything on this machine: Kafka, registry, ClickHouse and the four services
+///
 /// Starts Kafka, a schema registry, ClickHouse and the four services on 127.0.0.1, in the foreground.
 /// What is missing is fetched once, through mvn and npm. When all of it is ready, DIR/waybill.env is
 /// written and printed; Ctrl-C or SIGTERM drains the services and stops everything.

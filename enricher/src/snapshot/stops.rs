@@ -1,8 +1,12 @@
 //! The stops of an order, merged from partial reports: by id, else by index. Pure.
 
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 use schemas::{Status, delivery_event::Stop};
 use smallvec::SmallVec;
 
+use super::times::Proven;
 use crate::fact::Fact;
 
 /// What is known of the places where goods were to be handed over.
@@ -28,30 +32,25 @@ impl Drops {
     }
 }
 
-type KnownDrop<'a> = (i32, Option<&'a str>, Option<Status>);
-
 /// What stops tell about the order, without building them.
 pub fn drops<'a>(facts: impl Iterator<Item = &'a Fact>) -> Drops {
-    let mut known: SmallVec<[KnownDrop<'_>; 8]> = SmallVec::new();
+    let mut known = Known::default();
+    let mut statuses: SmallVec<[Option<Status>; 8]> = SmallVec::new();
     for stop in facts
         .filter_map(|fact| fact.extras.as_deref())
         .flat_map(|extras| &extras.stops)
     {
-        let id = stop.id.as_deref();
-        let at = position(known.iter().map(|(index, id, _)| (*index, *id)), stop);
-        match at.and_then(|at| known.get_mut(at)) {
-            Some((_, known_id, status)) => {
-                *known_id = known_id.or(id);
-                *status = stop.status.filter(is_known).or(*status);
-            }
-            None => known.push((stop.index, id, stop.status.filter(is_known))),
+        let said = stop.status.filter(is_known);
+        match statuses.get_mut(known.place(stop)) {
+            Some(status) => *status = said.or(*status),
+            None => statuses.push(said),
         }
     }
+    let of_drops = known.stops.iter().zip(statuses);
     Drops::count(
-        known
-            .iter()
-            .filter(|(index, ..)| *index > 0)
-            .map(|(_, _, status)| *status),
+        of_drops
+            .filter(|((index, _), _)| *index > 0)
+            .map(|(_, status)| status),
     )
 }
 
@@ -59,30 +58,117 @@ fn is_known(status: &Status) -> bool {
     *status != Status::Unknown
 }
 
-/// Which of the known stops a report is about. An index is trusted only between two stops of which
-/// at most one has an id.
-fn position<'a>(
-    known: impl Iterator<Item = (i32, Option<&'a str>)> + Clone,
-    stop: &Stop,
-) -> Option<usize> {
-    let id = stop.id.as_deref();
-    id.and_then(|id| known.clone().position(|(_, other)| other == Some(id)))
-        .or_else(|| {
-            known
-                .clone()
-                .position(|(index, other)| index == stop.index && (other.is_none() || id.is_none()))
-        })
+/// A list of more stops than this is looked up in tables.
+const LISTED_MAX: usize = 16;
+
+/// The stops that reports were about until now: each report is about the one with its id, or else about
+/// the first with its index. An index is trusted only between two stops of which at most one has an id.
+#[derive(Clone, Debug, Default)]
+pub struct Known<'a> {
+    /// Newest index, and id, in the order of their first reports.
+    stops: SmallVec<[(i32, Option<&'a str>); 8]>,
+    /// Places by id, and by index: empty while the list is short.
+    ids: FxHashMap<&'a str, usize>,
+    indexes: FxHashMap<i32, BTreeSet<usize>>,
+    /// Places of those without an id: no two have the same index.
+    bare: FxHashMap<i32, usize>,
 }
 
-/// Lays a partial report over what is known.
-pub fn merge<'a>(known: &mut Vec<Stop<&'a str>>, report: &'a Stop) {
-    let at = position(known.iter().map(|stop| (stop.index, stop.id)), report);
-    let mut report = report.map(String::as_str);
-    report.status = report.status.filter(is_known);
-    let Some(stop) = at.and_then(|at| known.get_mut(at)) else {
-        known.push(report);
-        return;
-    };
+impl<'a> Known<'a> {
+    /// The place of the stop that a report is about; of a new one, the next.
+    fn place(&mut self, report: &'a Stop) -> usize {
+        let (index, id) = (report.index, report.id.as_deref());
+        let at = self.find(index, id).unwrap_or(self.stops.len());
+        if let Some(known) = self.stops.get_mut(at) {
+            let (before, known_id) = (known.0, known.1);
+            *known = (index, known_id.or(id));
+            if self.has_tables() && (before, known_id) != (index, known_id.or(id)) {
+                self.unlist(at, (before, known_id));
+                self.list(at);
+            }
+            return at;
+        }
+        self.stops.push((index, id));
+        if self.has_tables() {
+            // the first time, all of them
+            let from = if self.ids.is_empty() && self.indexes.is_empty() {
+                0
+            } else {
+                at
+            };
+            (from..=at).for_each(|at| self.list(at));
+        }
+        at
+    }
+
+    fn has_tables(&self) -> bool {
+        self.stops.len() > LISTED_MAX
+    }
+
+    fn find(&self, index: i32, id: Option<&str>) -> Option<usize> {
+        if self.has_tables() {
+            return match id {
+                Some(id) => self.ids.get(id).or_else(|| self.bare.get(&index)).copied(),
+                None => self.indexes.get(&index)?.first().copied(),
+            };
+        }
+        let with_id = |id: &str| self.stops.iter().position(|(_, other)| *other == Some(id));
+        let may_be = |other: &Option<&str>| other.is_none() || id.is_none();
+        id.and_then(with_id).or_else(|| {
+            let mut stops = self.stops.iter();
+            stops.position(|(at, other)| *at == index && may_be(other))
+        })
+    }
+
+    fn list(&mut self, at: usize) {
+        let Some((index, id)) = self.stops.get(at).copied() else {
+            return;
+        };
+        self.indexes.entry(index).or_default().insert(at);
+        match id {
+            Some(id) => self.ids.insert(id, at),
+            None => self.bare.insert(index, at),
+        };
+    }
+
+    fn unlist(&mut self, at: usize, (index, id): (i32, Option<&'a str>)) {
+        if let Some(places) = self.indexes.get_mut(&index) {
+            places.remove(&at);
+        }
+        if id.is_none() {
+            self.bare.remove(&index);
+        }
+    }
+}
+
+/// What is known of an order's stops.
+#[derive(Clone, Debug, Default)]
+pub struct Stops<'a> {
+    known: Known<'a>,
+    merged: Vec<Stop<&'a str>>,
+}
+
+impl<'a> Stops<'a> {
+    /// Lays a partial report over what is known.
+    pub fn merge(&mut self, report: &'a Stop) {
+        let at = self.known.place(report);
+        let mut report = report.map(String::as_str);
+        report.status = report.status.filter(is_known);
+        match self.merged.get_mut(at) {
+            Some(stop) => lay_over(stop, report),
+            None => self.merged.push(report),
+        }
+    }
+
+    /// By index, with what else is proven of them.
+    pub fn all(mut self, proven: &Proven) -> Vec<Stop<&'a str>> {
+        proven.fill(&mut self.merged);
+        self.merged.sort_by_key(|stop| stop.index);
+        self.merged
+    }
+}
+
+fn lay_over<'a>(stop: &mut Stop<&'a str>, report: Stop<&'a str>) {
     fn over<T>(known: &mut Option<T>, reported: Option<T>) {
         *known = reported.or(known.take());
     }
@@ -105,6 +191,8 @@ pub fn merge<'a>(known: &mut Vec<Stop<&'a str>>, report: &'a Stop) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn stop(index: i32, id: Option<&str>, status: Option<Status>) -> Stop {
@@ -116,6 +204,47 @@ mod tests {
         }
     }
 
+    fn merged(reports: &[Stop]) -> Vec<Stop<&str>> {
+        let mut known = Stops::default();
+        reports.iter().for_each(|report| known.merge(report));
+        known.merged
+    }
+
+    /// The rule by itself: one look at each stop that is known.
+    fn one_by_one(reports: &[Stop]) -> Vec<(i32, Option<&str>)> {
+        let mut known: Vec<(i32, Option<&str>)> = Vec::new();
+        for Stop { index, id, .. } in reports {
+            let id = id.as_deref();
+            let by_id = known
+                .iter()
+                .position(|(_, other)| id.is_some() && *other == id);
+            let at = by_id.or_else(|| {
+                known
+                    .iter()
+                    .position(|(at, other)| at == index && (other.is_none() || id.is_none()))
+            });
+            match at {
+                Some(at) => known[at] = (*index, known[at].1.or(id)),
+                None => known.push((*index, id)),
+            }
+        }
+        known
+    }
+
+    proptest! {
+        #[test]
+        fn many_stops_are_known_as_few_are(
+            said in prop::collection::vec((0..40, prop::option::of(0..60_u8)), 0..200),
+        ) {
+            let reports: Vec<Stop> = said
+                .iter()
+                .map(|(index, id)| stop(*index, id.map(|id: u8| id.to_string()).as_deref(), None))
+                .collect();
+            let seen: Vec<_> = merged(&reports).iter().map(|s| (s.index, s.id)).collect();
+            prop_assert_eq!(seen, one_by_one(&reports));
+        }
+    }
+
     #[test]
     fn a_stop_is_known_by_its_id_and_else_by_its_index() {
         let reports = [
@@ -124,9 +253,10 @@ mod tests {
             stop(2, Some("a"), None),
             stop(1, Some("b"), None),
         ];
-        let mut known = Vec::new();
-        reports.iter().for_each(|report| merge(&mut known, report));
-        let seen: Vec<_> = known.iter().map(|s| (s.index, s.id, s.status)).collect();
+        let seen: Vec<_> = merged(&reports)
+            .iter()
+            .map(|s| (s.index, s.id, s.status))
+            .collect();
         assert_eq!(
             seen,
             [(2, Some("a"), Some(Status::Failed)), (1, Some("b"), None)]
@@ -143,8 +273,7 @@ mod tests {
             },
             stop(0, None, Some(Status::Unknown)),
         ];
-        let mut known = Vec::new();
-        reports.iter().for_each(|report| merge(&mut known, report));
+        let known = merged(&reports);
         assert_eq!(known[0].address, Some("here"));
         assert_eq!(known[0].status, None);
     }

@@ -66,7 +66,8 @@ impl When {
 pub struct Proven {
     pub delivered_at: Option<Micros>,
     pub canceled_at: Option<Micros>,
-    stops: Vec<(i32, Status, Micros)>,
+    /// By stop and status.
+    stops: Vec<((i32, Status), Micros)>,
 }
 
 impl Proven {
@@ -78,10 +79,14 @@ impl Proven {
             stop_index,
         } = *milestone;
         if let Some(index) = stop_index {
-            let same = |known: &&mut (i32, Status, Micros)| (known.0, known.1) == (index, status);
-            match self.stops.iter_mut().find(same) {
-                Some(known) => known.2 = at,
-                None => self.stops.push((index, status, at)),
+            let what = (index, status);
+            match self.stops.binary_search_by_key(&what, |known| known.0) {
+                Ok(known) => {
+                    if let Some(known) = self.stops.get_mut(known) {
+                        known.1 = at;
+                    }
+                }
+                Err(place) => self.stops.insert(place, (what, at)),
             }
         } else if status == Status::Delivered {
             self.delivered_at = Some(at);
@@ -92,22 +97,38 @@ impl Proven {
 
     /// Fills in what the stops themselves do not say.
     pub fn fill(&self, stops: &mut Vec<Stop<&str>>) {
+        if self.stops.is_empty() {
+            return;
+        }
+        // the first of each index
+        let mut places: Vec<(i32, usize)> = (stops.iter().enumerate())
+            .map(|(at, stop)| (stop.index, at))
+            .collect();
+        places.sort_unstable();
+        places.dedup_by_key(|(index, _)| *index);
         let mut proofs = self.stops.clone();
         // the last thing that happened at a stop comes first, as a stop without a status takes it
-        proofs.sort_by_key(|(_, status, at)| std::cmp::Reverse((*at, status.rank())));
-        for (index, status, at) in proofs {
-            match stops.iter_mut().find(|stop| stop.index == index) {
+        proofs.sort_by_key(|((_, status), at)| std::cmp::Reverse((*at, status.rank())));
+        for ((index, status), at) in proofs {
+            let place = places.binary_search_by_key(&index, |(index, _)| *index);
+            let known = place.ok().and_then(|place| places.get(place));
+            match known.and_then(|(_, at)| stops.get_mut(*at)) {
                 Some(stop) => {
                     if *stop.status.get_or_insert(status) == status {
                         stop.occurred_at.get_or_insert(at);
                     }
                 }
-                None => stops.push(Stop {
-                    index,
-                    status: Some(status),
-                    occurred_at: Some(at),
-                    ..Stop::default()
-                }),
+                None => {
+                    if let Err(place) = place {
+                        places.insert(place, (index, stops.len()));
+                    }
+                    stops.push(Stop {
+                        index,
+                        status: Some(status),
+                        occurred_at: Some(at),
+                        ..Stop::default()
+                    });
+                }
             }
         }
     }

@@ -15,6 +15,8 @@ use crate::{
     tenants,
 };
 
+/// Make a ClickHouse user who sees one tenant's rows and nothing else
+///
 /// Makes a read-only ClickHouse user who sees the rows of one tenant, in every view, and nothing else.
 /// Its queries are bounded in memory, time and threads, and it can't lift the bounds. Run it again after
 /// `waybill clickhouse migrate`, so that new views are granted too.
