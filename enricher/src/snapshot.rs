@@ -80,12 +80,8 @@ pub fn order(key: &OrderKey, state: &OrderState) -> Option<Order> {
         driver: assignments.driver.map(|driver| driver.map(owned)),
         price: newest.price.cloned(),
         refund: refunds.sum(),
-        stops: stops
-            .all(&proven)
-            .iter()
-            .map(|stop| stop.map(owned))
-            .collect(),
-        proofs: proofs.all().iter().map(|proof| proof.map(owned)).collect(),
+        stops: stops.all(&proven),
+        proofs: proofs.all(),
         event_count: count(state.facts().count()),
         late_count: count(state.facts().filter(|fact| fact.late).count()),
         failed_attempts: attempts.count(),

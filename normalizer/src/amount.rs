@@ -9,7 +9,8 @@ pub(crate) fn amount<'a>(field: Scalar<'_>, currency: &'a str) -> Option<Money<&
     if let Scalar::Number(text) = field {
         return spelled(text, currency);
     }
-    Money::borrowed(field.word()?, currency).ok()
+    let text = field.word().filter(|text| !text.contains(['e', 'E']))?;
+    spelled(text, currency)
 }
 
 /// Digit by digit; an exponent is spelled out first.
@@ -17,6 +18,11 @@ pub(crate) fn spelled<'a>(text: &str, currency: &'a str) -> Option<Money<&'a str
     match Money::borrowed(text, currency) {
         Ok(money) => Some(money),
         Err(_) if text.contains(['e', 'E']) => Money::borrowed(&plain_number(text), currency).ok(),
+        // Some print a float with fifty decimals.
+        Err(_) if text.contains('.') && text.ends_with('0') => {
+            let text = text.trim_end_matches('0');
+            Money::borrowed(text.strip_suffix('.').unwrap_or(text), currency).ok()
+        }
         Err(_) => None,
     }
 }
@@ -41,6 +47,9 @@ mod tests {
             ("90071992547409.93", Some((9_007_199_254_740_993, 2))),
             ("1.23e2", Some((123, 0))),
             ("5E-1", Some((5, 1))),
+            ("1584.500000000000000000000000000000", Some((15_845, 1))),
+            ("1584.000000000000000000000000000000", Some((1584, 0))),
+            ("1584.500000000000000000000000000001", None),
             ("1e999", None),
             ("e", None),
             ("", None),

@@ -123,12 +123,14 @@ pub fn drafts<'a>(
             &format!("the body is not UTF-8 (byte {place})"),
         )
     })?;
-    let mut normalized = providers::events(Webhook {
+    let webhook = Webhook {
         arena,
         headers,
         body,
         rules,
-    })?;
+    };
+    let mut normalized = providers::events(webhook)?;
+    let privacy = webhook.privacy();
     let parts = i32::try_from(normalized.events.len())
         .map_err(|_| why(Reason::TooLarge, "the body holds too many parts"))?;
     for (part, event) in (1..).zip(&mut normalized.events) {
@@ -136,8 +138,21 @@ pub fn drafts<'a>(
         if event.status == Some(Status::Failed) {
             tell_ending(event, rules.mapping);
         }
+        hide_in_raw(event, &privacy);
     }
     Ok(normalized)
+}
+
+/// What is kept as the carrier wrote it should be a time or an amount. Where it is neither, somebody may
+/// have typed it.
+fn hide_in_raw<'a>(event: &mut Draft<'a>, privacy: &TenantPrivacy<'a>) {
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"-+:. TZeE".contains(&byte);
+    event.attributes.change(|name, text| {
+        if !name.starts_with("raw.") || text.bytes().all(is_plain) {
+            return text;
+        }
+        privacy.apply_within(text)
+    });
 }
 
 /// Whoever folds the order has no mapping of his own.

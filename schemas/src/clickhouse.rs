@@ -157,6 +157,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "outcomes",
         sql: include_str!("../clickhouse/024_outcomes.sql"),
     },
+    Migration {
+        version: 25,
+        name: "orders_behind",
+        sql: include_str!("../clickhouse/025_orders_behind.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     batch::{Partition, Written},
+    reload::Identity,
     row::{self, Place, Rows},
     table::Table,
 };
@@ -140,6 +141,26 @@ impl Decode {
             why,
             record,
         ))
+    }
+
+    /// What the record's row is known by, if it can be read.
+    pub(crate) fn identity<M: Message>(&mut self, record: &M, now_ms: i64) -> Option<Identity> {
+        let value = record.payload().unwrap_or_default();
+        match self.table {
+            Table::Receipts => headers(record).as_ref().map(Identity::of_receipt),
+            Table::Events => {
+                let event = self.read::<OrderedEvent>(value, now_ms).ok();
+                event.as_ref().map(Identity::of_event)
+            }
+            Table::Orders => {
+                let order = self.read::<Order>(value, now_ms).ok();
+                order.as_ref().map(Identity::of_order)
+            }
+            Table::SetAside => {
+                let aside = self.read::<SetAside>(value, now_ms).ok();
+                aside.as_ref().map(Identity::of_set_aside)
+            }
+        }
     }
 
     fn read<T: DeserializeOwned>(&mut self, value: &[u8], now_ms: i64) -> Result<T, Failure> {

@@ -48,16 +48,6 @@ fn halves(range: Range<usize>) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// What became of a block some of which may have been there.
-#[derive(Debug)]
-pub(crate) struct Filled {
-    /// Rows that were there already.
-    pub(crate) there: usize,
-    /// Rows that were inserted now.
-    pub(crate) inserted: usize,
-    pub(crate) refused: Vec<Row>,
-}
-
 #[derive(Deserialize)]
 struct Offset {
     _offset: i64,
@@ -95,35 +85,27 @@ impl Loader {
 
     async fn once(&self, load: &Load) -> Result<Vec<Row>, StoreError> {
         if load.look_first {
-            let filled = self.fill(&load.block).await?;
+            let there = self.look(&load.block.intent).await?;
+            let rest = load.block.without(&there);
             tracing::info!(
                 table = self.table.label(),
-                there = filled.there,
-                missing = filled.inserted,
+                there = there.len(),
+                missing = rest.rows.len(),
                 "pending block looked for in the store"
             );
-            return Ok(filled.refused);
+            return self.rest(&rest).await;
         }
         let token = load.block.intent.token(self.table);
         self.insert_or_halve(&load.block, &token).await
     }
 
-    /// Inserts the rows of a block that are not there.
+    /// Inserts what is missing of a block, and returns the rows that the store refuses.
     ///
     /// # Errors
     /// What concerns the whole store; nothing is tried again here.
-    pub(crate) async fn fill(&self, block: &Block) -> Result<Filled, StoreError> {
-        let token = block.intent.token(self.table);
-        let there = self.look(&block.intent).await?;
-        let rest = block.without(&there);
-        let refused = self
-            .insert_or_halve(&rest, &format!("{token}-rest"))
-            .await?;
-        Ok(Filled {
-            there: block.rows.len() - rest.rows.len(),
-            inserted: rest.rows.len() - refused.len(),
-            refused,
-        })
+    pub(crate) async fn rest(&self, rest: &Block) -> Result<Vec<Row>, StoreError> {
+        let token = rest.intent.token(self.table);
+        self.insert_or_halve(rest, &format!("{token}-rest")).await
     }
 
     async fn insert_or_halve(&self, block: &Block, token: &str) -> Result<Vec<Row>, StoreError> {
@@ -175,7 +157,11 @@ impl Loader {
             .await
     }
 
-    async fn look(&self, intent: &Intent) -> Result<HashSet<(Partition, i64)>, StoreError> {
+    /// Places whose row is there.
+    pub(crate) async fn look(
+        &self,
+        intent: &Intent,
+    ) -> Result<HashSet<(Partition, i64)>, StoreError> {
         let mut there = HashSet::new();
         for span in &intent.spans {
             let sql = format!(

@@ -1,8 +1,11 @@
 //! Loads again what the store should have and has not: rows that somebody deleted, that a table refused
 //! before it was corrected, or that a group was moved past. Stands beside a running sink: it joins no
-//! group and moves no offset, rows that are there are left alone, and keys replace what comes twice.
+//! group and moves no offset, and it leaves a key alone of which a row as new as the record's is there.
+
+mod identity;
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +15,6 @@ use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
-    message::BorrowedMessage,
 };
 use runtime::{
     clock::{Clock as _, SystemClock},
@@ -25,15 +27,18 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use crate::{
-    batch::{Filling, Limits, Partition},
+    batch::{Block, Filling, Limits, Partition, Row},
     check,
-    clickhouse::Store,
+    clickhouse::{Store, StoreError},
     decode::Decode,
     loader::Loader,
     metrics::Metrics,
     row::Rows,
     table::Table,
 };
+
+pub(crate) use identity::Identity;
+use identity::stored;
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// Without a record or the end of the partition for so long, the brokers are not answering.
@@ -61,10 +66,9 @@ pub struct Installation<'a> {
 pub struct Reloaded {
     /// Records that were read.
     pub records: u64,
-    /// Of these, the ones whose row is there.
+    /// Of these, the ones whose row is there, or a newer one of the same key.
     pub there: u64,
-    /// Rows that were inserted. A row that a newer one of the same key has replaced is among them, and is
-    /// replaced again.
+    /// Rows that were inserted.
     pub loaded: u64,
     /// Records that give no row: tombstones, and those that can't be read.
     pub without_row: u64,
@@ -83,6 +87,8 @@ struct Reload<'a> {
     loader: Loader,
     decode: Decode,
     filling: Filling,
+    /// Of the rows in `filling`.
+    identities: HashMap<(Partition, i64), Identity>,
     done: Reloaded,
 }
 
@@ -138,6 +144,7 @@ impl<'a> Reload<'a> {
             loader,
             decode: Decode::new(table, registry, handle.clone()),
             filling: Filling::new(table, LIMITS),
+            identities: HashMap::new(),
             done: Reloaded::default(),
         })
     }
@@ -191,7 +198,12 @@ impl<'a> Reload<'a> {
                     if record.offset() >= end {
                         return Ok(());
                     }
-                    take((&mut self.filling, &mut self.decode), partition, &record)?;
+                    let write = |to: &mut Rows| self.decode.write(partition, &record, 0, to);
+                    let taken = self.filling.record(partition, record.offset(), 0, write);
+                    taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
+                    let identity = self.decode.identity(&record, 0);
+                    let place = (partition, record.offset());
+                    self.identities.extend(identity.map(|one| (place, one)));
                 }
                 Some(Err(KafkaError::PartitionEOF(number))) if number == partition.number => {
                     return Ok(());
@@ -217,34 +229,53 @@ impl<'a> Reload<'a> {
             return Ok(());
         };
         let block = self.filling.close(intent);
-        let filled = self.handle.block_on(self.loader.fill(&block));
-        let filled = filled.with_context(|| {
+        let identities = std::mem::take(&mut self.identities);
+        let filled = self.handle.block_on(self.fill(&block, &identities));
+        let (inserted, refused) = filled.with_context(|| {
             let table = self.table.name();
             format!("{table} takes no rows; what was loaded until now stays, so try again")
         })?;
         let done = &mut self.done;
         done.records += records as u64;
-        done.there += filled.there as u64;
-        done.loaded += filled.inserted as u64;
+        done.there += (block.rows.len() - inserted - refused.len()) as u64;
+        done.loaded += inserted as u64;
         done.without_row += (block.nothing + block.asides.len()) as u64;
-        done.refused += filled.refused.len() as u64;
+        done.refused += refused.len() as u64;
         let room = NAMED_MAX.saturating_sub(done.refused_at.len());
-        done.refused_at
-            .extend(filled.refused.iter().take(room).map(|row| {
-                let topic = row.partition.topic.name(self.from.prefix);
-                format!("{topic}/{}/{}", row.partition.number, row.offset)
-            }));
+        done.refused_at.extend(refused.iter().take(room).map(|row| {
+            let topic = row.partition.topic.name(self.from.prefix);
+            format!("{topic}/{}/{}", row.partition.number, row.offset)
+        }));
         Ok(())
     }
-}
 
-fn take(
-    (filling, decode): (&mut Filling, &mut Decode),
-    partition: Partition,
-    record: &BorrowedMessage<'_>,
-) -> anyhow::Result<()> {
-    let write = |to: &mut Rows| decode.write(partition, record, 0, to);
-    filling
-        .record(partition, record.offset(), 0, write)
-        .context("the registry can't be asked (WAYBILL__REGISTRY__URL)")
+    /// Inserts the rows of a block whose keys the store does not have, or only as they were before. Of two
+    /// records with one key the newer counts. Gives how many were inserted, and which are refused.
+    async fn fill(
+        &self,
+        block: &Block,
+        identities: &HashMap<(Partition, i64), Identity>,
+    ) -> Result<(usize, Vec<Row>), StoreError> {
+        let mut there = self.loader.look(&block.intent).await?;
+        let missing = block.without(&there);
+        let identity = |row: &Row| identities.get(&(row.partition, row.offset));
+        let wanted: Vec<&Identity> = missing.rows.iter().filter_map(identity).collect();
+        let mut newest = stored(&self.loader.store, self.table, &wanted).await?;
+        // from the last to the first: of two equal ones the store would keep the last
+        let mut rows: Vec<&Row> = missing.rows.iter().collect();
+        rows.sort_by_key(|row| identity(row).map(|one| &one.version));
+        for row in rows.into_iter().rev() {
+            let Some(Identity { key, version, .. }) = identity(row) else {
+                continue;
+            };
+            if newest.get(key).is_some_and(|known| known >= version) {
+                there.insert((row.partition, row.offset));
+            } else {
+                newest.insert(key.clone(), version.clone());
+            }
+        }
+        let rest = block.without(&there);
+        let refused = self.loader.rest(&rest).await?;
+        Ok((rest.rows.len() - refused.len(), refused))
+    }
 }

@@ -223,6 +223,11 @@ impl Pipeline {
             .sum()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, service: Service, signal: nix::sys::signal::Signal) {
+        self.processes[&service].signal(signal);
+    }
+
     /// kill -9.
     pub fn kill(&mut self, service: Service) {
         self.processes.remove(&service).expect("launched").kill();

@@ -216,6 +216,48 @@ async fn an_order_whose_row_is_deleted_or_older_than_its_events_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_deleted_with_its_receipt_leaves_a_gap_in_its_order() {
+    let pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    let history = History::delivered(1);
+    let receipts = write(&pipeline, &then, &history);
+    write(&pipeline, &then, &History::delivered(2));
+    for view in ["events", "receipts"] {
+        pipeline
+            .wait_count(&format!("SELECT count() FROM {view}"), 8)
+            .await;
+    }
+    pipeline
+        .wait_count("SELECT count() FROM orders WHERE event_count = 4", 2)
+        .await;
+    let sync = "SETTINGS mutations_sync = 2";
+    let one = format!("WHERE receipt_id = '{}' {sync}", receipts[1]);
+    for change in [
+        format!(
+            "ALTER TABLE events_log UPDATE loaded_at = loaded_at - INTERVAL 1 HOUR WHERE true {sync}"
+        ),
+        format!("ALTER TABLE events_log DELETE {one}"),
+        format!("ALTER TABLE receipts_log DELETE {one}"),
+    ] {
+        pipeline.store.rows(&change).await.unwrap();
+    }
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    let behind = audit["orders_behind"].as_array().unwrap();
+    assert_eq!(behind.len(), 1, "{audit}");
+    assert_eq!(behind[0]["order_id"], history.order.as_str());
+    assert_eq!(behind[0]["cause"], "MISSING_EVENTS");
+    let reload = || async {
+        let reloaded = pipeline.waybill("reload --since 2h --json", &[]).json(0);
+        let loaded = ["events", "receipts"].map(|table| reloaded[table]["loaded"] == 1);
+        (loaded == [true, true])
+            .then_some(())
+            .ok_or(reloaded.to_string())
+    };
+    wait::until("both are loaded again", reload).await;
+    pipeline.waybill("audit --json", &[]).json(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_are_gone_are_loaded_again_beside_a_running_sink() {
     let pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;

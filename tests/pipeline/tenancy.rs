@@ -1,7 +1,9 @@
 //! What an analyst of one tenant can see of another: nothing, in any view, table or other way.
 
+use std::path::Path;
+
 use pipeline_tests::{
-    Pipeline, Webhook,
+    Pipeline, Webhook, children,
     model::{History, START},
     pipeline::{API_KEY, TOKEN},
     stack::{ANALYSTS_DATABASE, ANALYSTS_PASSWORD},
@@ -138,6 +140,8 @@ async fn an_analyst_sees_one_tenants_rows_in_every_view_and_table_and_can_lift_n
     every_table_has_a_policy(admin, &objects).await;
     nothing_else_is_within_reach(&pipeline, &acme, &objects).await;
     nothing_lies_open_in_parts(admin, &acme).await;
+    no_file_is_read(&pipeline, &acme).await;
+    nothing_is_found_in_the_servers_files(admin, &acme).await;
     no_limit_is_lifted(&acme).await;
 }
 
@@ -240,6 +244,56 @@ async fn nothing_else_is_within_reach(pipeline: &Pipeline, acme: &Store, objects
     for sql in refused {
         assert!(acme.rows(&sql).await.is_err(), "{sql}");
     }
+}
+
+/// The function `file` asks for no grant, and is not kept to a folder where ClickHouse has no server.
+async fn no_file_is_read(pipeline: &Pipeline, acme: &Store) {
+    let stack = children::target_folder().join("pipeline-stack");
+    let log = std::fs::read_to_string(stack.join("logs/clickhouse.log")).unwrap();
+    if log.contains("is not confined") {
+        eprintln!("not checked: this machine can't keep ClickHouse to its folder");
+        return;
+    }
+    let own = pipeline.folder().join("beside.txt");
+    std::fs::write(&own, "not an analyst's").unwrap();
+    for path in [
+        Path::new("/etc/passwd"),
+        &own,
+        &pipeline.folder().join("tenants.toml"),
+        &stack.join("clickhouse.key"),
+        &stack.join("kafka/server.properties"),
+        &stack.join("logs/clickhouse.log"),
+        Path::new(&format!("/proc/{}/environ", std::process::id())),
+        Path::new(&format!("/proc/{}/cmdline", std::process::id())),
+    ] {
+        assert!(path.exists(), "{}", path.display());
+        let sql = format!("SELECT length(file('{}'))", path.display());
+        let error = acme.rows(&sql).await.expect_err(&sql);
+        assert!(error.contains("Permission denied"), "{error}");
+    }
+    let environment = "SELECT length(file('/proc/self/environ'))";
+    assert_eq!(acme.count(environment).await, Ok(0));
+}
+
+/// Its own folder is open to it, and so to everybody: neither rows nor passwords stand there in the clear.
+async fn nothing_is_found_in_the_servers_files(admin: &Store, acme: &Store) {
+    let parts = format!(
+        "SELECT path FROM system.parts WHERE database = '{ANALYSTS_DATABASE}' AND active \
+         AND part_type = 'Compact'"
+    );
+    let parts = admin.rows(&parts).await.unwrap();
+    assert!(!parts.is_empty());
+    for part in parts {
+        let file = format!("file('{}data.bin')", part["path"].as_str().unwrap());
+        let sql = format!("SELECT startsWith({file}, 'ENC') AND position({file}, 'rival') = 0");
+        assert_eq!(acme.count(&sql).await, Ok(1), "{file}");
+    }
+    let users = children::target_folder().join("pipeline-stack/clickhouse/users.xml");
+    let sql = format!(
+        "SELECT position(file('{}'), '{ANALYSTS_PASSWORD}')",
+        users.display()
+    );
+    assert_eq!(acme.count(&sql).await, Ok(0));
 }
 
 async fn no_limit_is_lifted(acme: &Store) {

@@ -11,8 +11,8 @@ use crate::{
 /// Name every receipt that has no outcome, and spools that are not empty
 ///
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
-/// was last seen, every receipt that the store lacks although its outcomes are there, every order whose row
-/// is missing or older than its events, and, unless it is asked for one tenant, the ranges of the raw topics
+/// was last seen, every receipt that the store lacks although its outcomes are there, every order of which
+/// a row or an event is missing, and, unless it is asked for one tenant, the ranges of the raw topics
 /// that the sink passed over; and says whether ingest's spool on this machine (WAYBILL__SPOOL__DIR) still
 /// holds webhooks. Exit code 1 if there is any of these.
 ///
@@ -75,7 +75,7 @@ struct Unreceived {
     received_at: String,
 }
 
-/// An order's row is not there, or is older than its events.
+/// An order's row or one of its events is not there, or its row is older than its events or its root's row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Behind {
     tenant_id: String,
@@ -87,6 +87,8 @@ struct Behind {
     sequence: u64,
     /// The sequence that the row knows; 0 without a row.
     version: u64,
+    /// NO_ROW, OLDER_ROW, MISSING_EVENTS or OLDER_ROOT.
+    cause: String,
 }
 
 /// A range of a raw topic that the sink passed over.
@@ -112,7 +114,7 @@ const UNRECEIVED: &str = "SELECT u.receipt_id AS receipt_id, u.tenant_id AS tena
     FROM {database}.unreceived AS u ";
 const BEHIND: &str = "SELECT u.tenant_id AS tenant_id, u.provider AS provider, u.order_id AS order_id, \
     u.endpoint_id AS endpoint_id, toString(u.first_received_at) AS first_received_at, \
-    u.sequence AS sequence, u.version AS version FROM {database}.orders_behind AS u \
+    u.sequence AS sequence, u.version AS version, u.cause AS cause FROM {database}.orders_behind AS u \
     WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
     AND u.first_received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64}) \
     ORDER BY u.first_received_at, u.order_id LIMIT {limit:UInt32}";
@@ -294,7 +296,7 @@ fn print_behind(orders: &[Behind]) {
     if orders.is_empty() {
         return;
     }
-    output::title("orders whose row is missing or older than their events");
+    output::title("orders of which a snapshot or an event is missing");
     let rows = orders.iter().map(|row| {
         let Behind {
             tenant_id,
@@ -304,6 +306,7 @@ fn print_behind(orders: &[Behind]) {
             first_received_at,
             sequence,
             version,
+            cause,
         } = row;
         [
             first_received_at.clone(),
@@ -312,6 +315,7 @@ fn print_behind(orders: &[Behind]) {
             provider.clone(),
             sequence.to_string(),
             version.to_string(),
+            cause.clone(),
         ]
     });
     let headings = [
@@ -321,10 +325,12 @@ fn print_behind(orders: &[Behind]) {
         "carrier",
         "last event",
         "row's version",
+        "cause",
     ];
     output::table(&headings, rows);
     output::note(format_args!(
-        "a row that the store refused stands in set_aside with its order; once its table is mended, and \
-         where it was deleted or passed over, `waybill reload --table orders` brings it back"
+        "NO_ROW, OLDER_ROW, OLDER_ROOT: `waybill reload --table orders` brings the newest row back, of one that the \
+         store refused once its table is mended (it stands in set_aside with its order); MISSING_EVENTS: \
+         `waybill reload --table events`"
     ));
 }

@@ -83,7 +83,7 @@ struct File {
 struct Unreadable {
     records: u64,
     first: u64,
-    /// Nothing there tells how many there were, if it is missing.
+    /// If it is missing, there are none, or (`at_least`) nothing there tells how many.
     last: Option<u64>,
     /// There may be more behind the last.
     at_least: bool,
@@ -103,12 +103,16 @@ impl Unreadable {
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { records, first, .. } = self;
-        let Some(last) = self.last else {
-            return write!(
-                f,
-                "those from sequence {first} on can't be read, and nothing in it tells how many (ingest's log did, \
-                 when it found the damage)"
-            );
+        let last = match self.last {
+            Some(last) => last,
+            None if self.at_least => {
+                return write!(
+                    f,
+                    "those from sequence {first} on can't be read, and nothing in it tells how many (an older version \
+                     put it aside, which did not note that)"
+                );
+            }
+            None => return f.write_str("all can be read after all"),
         };
         let at_least = if self.at_least { "at least " } else { "" };
         write!(
@@ -348,5 +352,6 @@ mod tests {
             true,
             "those from sequence 3 on can't be read, and nothing in it",
         );
+        check(None, false, "all can be read after all");
     }
 }

@@ -121,7 +121,12 @@ impl Child {
         } = invocation;
         let part = *part;
         fs::create_dir_all(folder).doing(|| format!("creating {}", folder.display()))?;
-        let mut launcher = Command::new(launcher::find()?)
+        let mut command = Command::new(launcher::find()?);
+        if part == Part::Clickhouse {
+            // it needs nothing of it, and its users must not find our passwords there
+            command.env_clear();
+        }
+        let mut launcher = command
             .arg("watch")
             .arg(folder.join("running.lock"))
             .arg(program)

@@ -2,17 +2,18 @@
 //! never ends.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::child::Invocation;
+use crate::disk;
 use crate::error::{Error, While};
 use crate::launcher;
 use crate::options::ClickhouseOptions;
 use crate::part::Part;
-use crate::place::Place;
+use crate::place::{Place, write_private};
 
 const ADMIN: &str = "waybill";
 const NOBODY: &str = "default";
@@ -51,24 +52,15 @@ pub(crate) fn invocation(
         args: vec![
             "clickhouse".into(),
             library.into(),
+            folder.clone().into(),
+            disk::KEY_VARIABLE.into(),
+            disk::key_file(place)?.into(),
             config_file,
             format!("--query={QUERY}").into(),
         ],
         folder,
         log: place.log(Part::Clickhouse),
     })
-}
-
-/// It holds passwords.
-fn write_private(path: &Path, text: &str) -> Result<(), Error> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .doing(|| format!("writing {}", path.display()))
 }
 
 /// Two traps. A small pool starts no mutation at all unless the limits under `merge_tree` shrink with it.
@@ -103,6 +95,7 @@ fn config_xml(data: &Path, users: &Path, place: &Place, options: &ClickhouseOpti
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1\
 </number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
+  {storage}
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
   <access_control_improvements>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
@@ -112,6 +105,7 @@ fn config_xml(data: &Path, users: &Path, place: &Place, options: &ClickhouseOpti
 </clickhouse>
 ",
         cache = memory / 32,
+        storage = disk::storage_xml(),
     )
 }
 
@@ -127,8 +121,8 @@ fn users_xml(options: &ClickhouseOptions) -> String {
         None => format!("<{NOBODY}><no_password/>{EVERYONE}{ALL}</{NOBODY}>"),
         Some(password) => format!(
             "<{NOBODY}><no_password/>{EVERYONE}{PORTS_ONLY}</{NOBODY}>\n    \
-             <{ADMIN}><password>{}</password>{EVERYONE}{ALL}</{ADMIN}>",
-            escape(password)
+             <{ADMIN}><password_sha256_hex>{}</password_sha256_hex>{EVERYONE}{ALL}</{ADMIN}>",
+            hex::encode(Sha256::digest(password))
         ),
     };
     format!(
@@ -168,10 +162,11 @@ mod tests {
             ..Default::default()
         };
         let text = users_xml(&options);
-        assert!(
-            text.contains("<waybill><password>a&lt;b&amp;c</password>"),
-            "{text}"
-        );
+        // printf 'a<b&c' | sha256sum
+        let hash = "6525f1d0da996ad2d1e8fd39fb6970e9768fd70fe24c17ae0bae7f99ab3fc2d2";
+        let password = format!("<waybill><password_sha256_hex>{hash}</password_sha256_hex>");
+        assert!(text.contains(&password), "{text}");
+        assert!(!text.contains("a<b") && !text.contains("a&lt;b"), "{text}");
         assert_eq!(text.matches("<access_management>").count(), 1, "{text}");
         assert_eq!(options.user(), "waybill");
     }

@@ -12,6 +12,7 @@ mod cache;
 mod child;
 mod children;
 mod clickhouse;
+mod disk;
 mod error;
 mod fetch;
 mod install;

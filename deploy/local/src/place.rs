@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -74,6 +75,18 @@ fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
     file.set_len(0).doing(locking)?;
     writeln!(file, "pid {}", process::id()).doing(locking)?;
     Ok((folder, file))
+}
+
+/// For secrets: nobody but us may read it.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .doing(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

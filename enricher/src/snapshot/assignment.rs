@@ -14,8 +14,8 @@ pub struct Assignments<'a> {
     current: Option<Assignment<'a>>,
     /// Returns to the search after a driver, and drivers who took over without one.
     reassigned: i32,
-    /// When the last one of them ended: what is older is no longer told of the order.
-    dropped_at: Option<Micros>,
+    /// The last one of them that ended: what is older is no longer told of the order.
+    dropped: Option<Dropped<'a>>,
     /// Of the first that ended.
     first_at: Option<Micros>,
     picked_up: When,
@@ -23,9 +23,18 @@ pub struct Assignments<'a> {
     pub driver: Option<Driver<&'a str>>,
 }
 
+/// Without a beginning: all that is known is that this driver had the goods.
 #[derive(Clone, Debug)]
 struct Assignment<'a> {
     began: When,
+    driver_id: Option<&'a str>,
+}
+
+/// How an assignment ended.
+#[derive(Clone, Copy, Debug)]
+struct Dropped<'a> {
+    at: Micros,
+    source: Source,
     driver_id: Option<&'a str>,
 }
 
@@ -56,20 +65,20 @@ impl<'a> Assignments<'a> {
         let extras = fact.extras.as_deref();
         let driver = extras.and_then(|extras| extras.driver.as_ref());
         let status = fact.says();
+        let source = Source::of(fact);
         if counts && status == Some(Status::Assigning) {
-            self.drop_out(at);
+            self.drop_out(at, source);
         }
         for milestone in extras.map_or(&[][..], |extras| &extras.milestones) {
-            self.reach(milestone, driver);
+            self.reach(milestone, driver, status);
         }
-        let source = Source::of(fact);
         if fact.kind == Kind::DriverAssigned || status.is_some_and(proves_assignment) {
             self.begin(at, source, driver);
         } else if let Some(id) = driver.and_then(known_id) {
             self.name(at, source, id);
         }
         if status == Some(Status::PickedUp) {
-            self.picked_up.note(at, source);
+            self.pick_up(at, source, driver.and_then(known_id));
         }
         if let Some(driver) = driver {
             self.know(driver);
@@ -77,24 +86,58 @@ impl<'a> Assignments<'a> {
     }
 
     /// A driver lets go of an order: whatever he did for it must be done again.
-    fn drop_out(&mut self, at: Micros) {
+    fn drop_out(&mut self, at: Micros, source: Source) {
         if self.current.is_some() || self.picked_up.is_known() {
             self.first_at = self.first_at();
-            self.current = None;
+            let ended = self.current.take();
             self.reassigned = self.reassigned.saturating_add(1);
-            self.dropped_at = Some(at);
+            self.dropped = Some(Dropped {
+                at,
+                source,
+                driver_id: ended.and_then(|ended| ended.driver_id),
+            });
             self.picked_up = When::default();
         }
     }
 
+    /// Whoever has the goods has the order, whether anybody told of his assignment or not. What the driver
+    /// did who let go of it in the same instant is over.
+    fn pick_up(&mut self, at: Micros, source: Source, id: Option<&'a str>) {
+        let is_over = |dropped: Dropped<'_>| {
+            at <= dropped.at && id.is_some() && dropped.driver_id == id && self.current.is_none()
+        };
+        if self.dropped.is_some_and(is_over) {
+            return;
+        }
+        if self.current.is_none() && id.is_some() {
+            self.current = Some(Assignment {
+                began: When::default(),
+                driver_id: id,
+            });
+        }
+        self.picked_up.note(at, source);
+    }
+
     /// What happened at a stop is told of the stop; the pickup is the order's too.
-    fn reach(&mut self, milestone: &Milestone, driver: Option<&'a Driver>) {
+    fn reach(
+        &mut self,
+        milestone: &Milestone,
+        driver: Option<&'a Driver>,
+        fact_says: Option<Status>,
+    ) {
         let Milestone {
             status,
             at,
             stop_index,
         } = *milestone;
-        if self.dropped_at.is_some_and(|dropped| at <= dropped) {
+        // Our receipt of a return to the search says nothing against the carrier's clock, once a snapshot
+        // says that somebody has the order.
+        let is_older = |dropped: Dropped<'_>| {
+            let is_told =
+                dropped.source == Source::Receipt && fact_says.is_some_and(is_with_driver);
+            at <= dropped.at && !is_told
+        };
+        if self.dropped.is_some_and(is_older) {
             return;
         }
         if status == Status::PickedUp && stop_index.is_none_or(|index| index == 0) {
@@ -118,16 +161,19 @@ impl<'a> Assignments<'a> {
     }
 
     fn start(&mut self, at: Micros, source: Source, id: Option<&'a str>) {
-        if let Some(began) = self.at() {
+        if let Some(ended) = &self.current {
+            let (began, driver_id) = (ended.began.at(), ended.driver_id);
             self.first_at = self.first_at();
             self.reassigned = self.reassigned.saturating_add(1);
             // Goods that were on their way before the driver had them are not picked up again.
-            if self
-                .picked_up_at()
-                .is_some_and(|picked_up| began <= picked_up)
-            {
+            let was_his = |picked_up| began.is_none_or(|began| began <= picked_up);
+            if self.picked_up_at().is_some_and(was_his) {
                 self.picked_up = When::default();
-                self.dropped_at = Some(at);
+                self.dropped = Some(Dropped {
+                    at,
+                    source,
+                    driver_id,
+                });
             }
         }
         let mut began = When::default();
@@ -190,4 +236,17 @@ fn known_id(driver: &Driver) -> Option<&str> {
 
 fn proves_assignment(status: Status) -> bool {
     matches!(status, Status::Assigned | Status::EnRouteToPickup)
+}
+
+fn is_with_driver(status: Status) -> bool {
+    proves_assignment(status)
+        || matches!(
+            status,
+            Status::AtPickup
+                | Status::PickedUp
+                | Status::InTransit
+                | Status::AtDropoff
+                | Status::PartiallyDelivered
+                | Status::Delivered
+        )
 }

@@ -161,10 +161,11 @@ impl<'a> Stops<'a> {
     }
 
     /// By index, with what else is proven of them.
-    pub fn all(mut self, proven: &Proven) -> Vec<Stop<&'a str>> {
+    pub fn all(mut self, proven: &Proven) -> Vec<Stop> {
         proven.fill(&mut self.merged);
         self.merged.sort_by_key(|stop| stop.index);
-        self.merged
+        let owned = |text: &&str| (*text).to_owned();
+        self.merged.iter().map(|stop| stop.map(owned)).collect()
     }
 }
 

@@ -10,6 +10,14 @@ fn by(mut event: DeliveryEvent, name: &str) -> DeliveryEvent {
     event
 }
 
+/// The same event under another id.
+fn named(name: &str, event: DeliveryEvent) -> DeliveryEvent {
+    DeliveryEvent {
+        event_id: id(name),
+        ..event
+    }
+}
+
 #[test]
 fn an_order_that_goes_well_has_its_times_from_its_events() {
     let mut events = happy();
@@ -102,6 +110,74 @@ fn a_return_to_the_search_is_a_reassignment_even_if_nobody_is_found() {
         by(event("taken over", Kind::DriverAssigned, 60), "d3"),
     ]));
     assert_eq!(order.reassignment_count, 2);
+}
+
+#[test]
+fn the_goods_that_an_earlier_driver_picked_up_are_picked_up_again() {
+    // Nobody told that the first one was assigned.
+    let order = folded([
+        status("ASSIGNING_DRIVER", "", 0),
+        by(status("PICKED_UP", "ON_GOING", 100), "d1"),
+        by(event("taken over", Kind::DriverAssigned, 200), "d2"),
+        by(named("second", status("PICKED_UP", "ON_GOING", 300)), "d2"),
+        by(status("COMPLETED", "PICKED_UP", 400), "d2"),
+    ]);
+    assert_eq!(
+        (
+            order.assigned_at,
+            order.picked_up_at,
+            order.reassignment_count
+        ),
+        (Some(at(200)), Some(at(300)), 1)
+    );
+    // The first one picks up and lets go within one second.
+    let order = folded([
+        by(status("ON_GOING", "ASSIGNING_DRIVER", 50), "d1"),
+        by(status("PICKED_UP", "ON_GOING", 100), "d1"),
+        named("again", status("ASSIGNING_DRIVER", "PICKED_UP", 100)),
+        by(
+            named("second", status("ON_GOING", "ASSIGNING_DRIVER", 200)),
+            "d2",
+        ),
+        by(named("his", status("PICKED_UP", "ON_GOING", 300)), "d2"),
+        by(status("COMPLETED", "PICKED_UP", 400), "d2"),
+    ]);
+    assert_eq!(
+        (
+            order.first_assigned_at,
+            order.assigned_at,
+            order.picked_up_at
+        ),
+        (Some(at(50)), Some(at(200)), Some(at(300)))
+    );
+    assert_eq!(order.reassignment_count, 1);
+}
+
+/// The return to the search came late, and its own time is that of our receipt.
+#[test]
+fn our_receipt_of_a_return_to_the_search_does_not_outweigh_the_carriers_clock() {
+    let by_receipt = |event: DeliveryEvent| DeliveryEvent {
+        occurred_at_source: OccurredAtSource::Receipt,
+        ..event
+    };
+    let proof = |event: DeliveryEvent| DeliveryEvent {
+        milestones: vec![reached(Status::Assigned, 130)],
+        ..by(event, "d2")
+    };
+    let order = folded([
+        by(status("ON_GOING", "ASSIGNING_DRIVER", 60), "d1"),
+        by(
+            named("second", status("ON_GOING", "ASSIGNING_DRIVER", 130)),
+            "d2",
+        ),
+        by_receipt(named("again", status("ASSIGNING_DRIVER", "ON_GOING", 160))),
+        proof(status("PICKED_UP", "ON_GOING", 300)),
+        proof(status("COMPLETED", "PICKED_UP", 600)),
+    ]);
+    assert_eq!(
+        (order.assigned_at, order.picked_up_at),
+        (Some(at(130)), Some(at(300)))
+    );
 }
 
 #[test]

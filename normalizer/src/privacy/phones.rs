@@ -57,15 +57,19 @@ fn join(small: &mut Vec<Group>, found: &mut Vec<Range<usize>>) {
 fn is_gap(between: &str) -> bool {
     let is_mark = |c: char| {
         c.is_whitespace()
-            || matches!(c, '-' | '.' | '(' | ')' | '\u{ad}' | '\u{b7}' | '\u{2212}')
+            || matches!(c, '-' | '.' | '(' | ')' | '/' | ',' | '_' | '*' | '+')
+            || matches!(c, '\u{ad}' | '\u{b7}' | '\u{2212}')
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2010}'..='\u{2015}' | '\u{2022}')
             || matches!(
                 c,
                 '\u{2060}' | '\u{feff}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
             )
     };
+    // Behind a comma and a blank comes the next thing of a list.
+    let is_list = between.contains(',') && between.contains(char::is_whitespace);
     // No character takes more than four bytes.
-    between.len() <= 4 * GAP_MAX
+    !is_list
+        && between.len() <= 4 * GAP_MAX
         && between.chars().count() <= GAP_MAX
         && between.chars().all(is_mark)
 }
@@ -105,18 +109,31 @@ impl Iterator for Groups<'_> {
     }
 }
 
-/// How long a date such as `2026-11-27` is.
+/// How long a date such as `2026-11-27` or `27/11/2026` is.
 fn date(bytes: &[u8], at: usize) -> Option<usize> {
-    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let text = bytes.get(at..at + 10)?;
-    let [b'1' | b'2', b'9' | b'0', _, _, first, _, _, second, ..] = text else {
-        return None;
+    let (marks, digits) = match text {
+        [b'1' | b'2', b'9' | b'0', _, _, first, _, _, second, ..] => {
+            ((first, second), [2, 3, 5, 6, 8, 9])
+        }
+        [
+            b'0'..=b'3',
+            _,
+            first,
+            b'0' | b'1',
+            _,
+            second,
+            b'1' | b'2',
+            b'9' | b'0',
+            ..,
+        ] => ((first, second), [0, 1, 3, 4, 8, 9]),
+        _ => return None,
     };
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let is_mark = |mark: &u8| matches!(mark, b'-' | b'/' | b'.');
-    let all_digits = [2, 3, 5, 6, 8, 9]
-        .iter()
-        .all(|place| is_digit(text.get(*place)));
-    (all_digits && is_mark(first) && first == second && !is_digit(bytes.get(at + 10))).then_some(10)
+    let all_digits = digits.iter().all(|place| is_digit(text.get(*place)));
+    let ends = !is_digit(bytes.get(at + 10));
+    (all_digits && is_mark(marks.0) && marks.0 == marks.1 && ends).then_some(10)
 }
 
 #[cfg(test)]
@@ -150,6 +167,13 @@ mod tests {
             ("91234567 98765432", &["91234567", "98765432"]),
             ("84 901234567 0907654321", &["84 901234567", "0907654321"]),
             ("0912 345 678 0907 654 321", &["0912 345 678 0907 654 321"]),
+            ("0909/123/456", &["0909/123/456"]),
+            ("0909,123,456", &["0909,123,456"]),
+            ("0909_123_456 0909*123*456", &["0909_123_456 0909*123*456"]),
+            ("0909+123+456", &["0909+123+456"]),
+            ("items 1234, 5678, 9012", &[]),
+            ("on 27/11/2026 or 27-11-2026", &[]),
+            ("27.11.2026 0912345678", &["0912345678"]),
             ("out of stock", &[]),
             ("3 of 12 items, 1500 m, 10:20", &[]),
             ("order 1471722666401517645", &[]),

@@ -36,6 +36,9 @@ const WARN_EVERY: Duration = Duration::from_secs(5);
 
 /// Records of the primary topic between two looks at the companions, while those have nothing.
 const COMPANIONS_EVERY: u32 = 64;
+/// So many records of theirs in a row, then the group's member is served: only so does it hear that its
+/// partitions are gone.
+const COMPANIONS_IN_A_ROW: u32 = 256;
 
 /// How often the ends of a partition are asked for, at most.
 const ENDS_EVERY: Duration = Duration::from_millis(50);
@@ -47,6 +50,7 @@ pub(crate) struct KafkaLog {
     companion: Option<BaseConsumer>,
     /// Records of the primary topic since the companions were looked at.
     since_companions: u32,
+    companions_in_a_row: u32,
     /// Sees the high watermark where the member sees the last stable offset.
     uncommitted: Option<BaseConsumer>,
     producer: Transactions,
@@ -84,6 +88,7 @@ impl KafkaLog {
             member: Member::join(options)?,
             companion,
             since_companions: COMPANIONS_EVERY,
+            companions_in_a_row: 0,
             uncommitted,
             committed: Positions::new(),
             caught_up: CaughtUp::default(),
@@ -111,6 +116,8 @@ impl KafkaLog {
 
     /// (Re)assigns everything at the committed positions; what was fetched beyond them is dropped.
     fn assign(&mut self) -> Result<(), LogError> {
+        // A transaction that failed because the group has moved on fails again, until the member hears of it.
+        self.since_companions = 0;
         self.caught_up.clear();
         self.ends_asked.clear();
         self.member
@@ -213,6 +220,10 @@ impl Log for KafkaLog {
             match companion.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     hand_over(&message, on_record);
+                    self.companions_in_a_row += 1;
+                    if self.companions_in_a_row >= COMPANIONS_IN_A_ROW {
+                        self.since_companions = 0;
+                    }
                     return Ok(Polled::Record);
                 }
                 Some(Err(error)) => {
@@ -222,6 +233,7 @@ impl Log for KafkaLog {
             }
         }
         self.since_companions += 1;
+        self.companions_in_a_row = 0;
         let polled = match self.member.consumer.poll(wait) {
             Some(Ok(message)) => {
                 hand_over(&message, on_record);

@@ -39,6 +39,13 @@ impl<'a> Attributes<'a> {
         self.0.get(found.ok()?).map(|(_, value)| *value)
     }
 
+    /// Puts another value in the place of each.
+    pub fn change(&mut self, mut value: impl FnMut(&'a str, &'a str) -> &'a str) {
+        for (name, known) in &mut self.0 {
+            *known = value(name, known);
+        }
+    }
+
     /// By name.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
         self.0.iter().copied()

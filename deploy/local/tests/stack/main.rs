@@ -81,6 +81,7 @@ async fn each_part_survives_kills_and_restarts_with_its_data() {
     stack.restart(Part::Clickhouse).unwrap();
     clickhouse.assert_filled();
     clickhouse.assert_rights();
+    clickhouse.assert_confined(data.path());
 
     let id = wire::register(&stack);
     killed(&stack, &mut events, Part::Registry, Signal::SIGKILL).await;

@@ -1,7 +1,9 @@
 //! Just enough of the three protocols to see that data is kept.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 
 use local_stack::Stack;
 
@@ -111,6 +113,33 @@ impl Clickhouse {
                 self.as_user(user, password, sql).is_err(),
                 "{user} may: {sql}"
             );
+        }
+    }
+
+    /// Not even whoever may do everything reads other programs' files with ClickHouse's rights, and what can
+    /// be read of a table is no text.
+    pub(crate) fn assert_confined(&self, data: &Path) {
+        let parts = "SELECT path FROM system.parts WHERE database = 'kept' AND active LIMIT 1";
+        let file = format!("{}columns.txt", self.query(parts).trim());
+        let head = format!("SELECT substring(file('{file}'), 1, 3)");
+        assert_eq!(self.query(&head).trim(), "ENC", "{file}");
+        let log = fs::read_to_string(data.join("logs/clickhouse.log")).unwrap();
+        if log.contains("is not confined") {
+            eprintln!("not checked: ClickHouse is not confined on this machine");
+            return;
+        }
+        let kafka = data.join("kafka/server.properties");
+        for path in [
+            Path::new("/etc/passwd"),
+            &data.join("clickhouse.key"),
+            &kafka,
+        ] {
+            assert!(path.exists(), "{}", path.display());
+            let sql = format!("SELECT length(file('{}'))", path.display());
+            for (user, password) in [("reader", "r"), (&self.user, &self.password)] {
+                let error = self.as_user(user, password, &sql).unwrap_err();
+                assert!(error.contains("Permission denied"), "{user}: {error}");
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     arena::Arena,
     json::{malformed, missing},
+    privacy::TenantPrivacy,
     tree::{Tree, plain_number},
 };
 
@@ -36,13 +37,14 @@ pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) -> Result<(),
         };
     }
     let refund = Refund::of(tree);
+    let privacy = source.webhook.privacy();
     let parts = Parts {
         arena: source.webhook.arena,
         currency: source.webhook.headers.currency,
+        privacy: &privacy,
     };
     event.refund_id = refund.id.word().map(cut);
     note(event, "raw.data.refund.date", refund.date.word());
-    let privacy = source.webhook.privacy();
     let reason = refund.reason.word().map(|text| privacy.apply_within(text));
     note(event, "refund_reason", reason);
     let currency = parts.currency;
@@ -62,12 +64,13 @@ pub(super) fn fill<'a>(source: &Source<'a>, event: &mut Draft<'a>) -> Result<(),
 }
 
 /// What the parts of a refund have in common.
-struct Parts<'a> {
+struct Parts<'p, 'a> {
     arena: &'a Arena,
     currency: Option<&'a str>,
+    privacy: &'p TenantPrivacy<'a>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Parts<'_, 'a> {
     fn item(&self, index: usize, item: Item<'a>, event: &mut Draft<'a>) {
         let path = self.arena.text(format_args!("refundItems[{index}]"));
         self.note(path, "reason", item.reason.word(), event);
@@ -88,9 +91,11 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// What somebody in the restaurant may have typed.
     fn note(&self, path: &str, name: &str, text: Option<&'a str>, event: &mut Draft<'a>) {
-        if text.is_some() {
-            note(event, self.arena.concat(&[path, ".", name]), text);
+        if let Some(text) = text {
+            let text = self.privacy.apply_within(text);
+            note(event, self.arena.concat(&[path, ".", name]), Some(text));
         }
     }
 

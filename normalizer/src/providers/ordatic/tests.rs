@@ -156,3 +156,24 @@ fn what_somebody_wrote_as_a_proof_is_stored_only_for_a_tenant_who_keeps_it() {
         );
     }
 }
+
+#[test]
+fn a_phone_in_a_part_of_a_refund_is_as_one_in_its_reason() {
+    const PHONE: &str = "+34661238816";
+    let typed = format!("call {PHONE}");
+    let mut body = webhook("rider-refund", "");
+    body["data"]["refund"] = json!({
+        "id": "r", "date": typed, "totalRiderRefund": 1, "reason": typed,
+        "refundItems": [{ "reason": typed, "partyAtFault": typed, "items": [{ "name": typed }] }],
+        "refundFees": [{ "code": typed, "name": typed, "amount": typed }],
+    });
+    for (pii, expected) in [
+        (PiiRule::Keep, true),
+        (PiiRule::Pseudonymise, false),
+        (PiiRule::Drop, false),
+    ] {
+        let found = normalized_for(&body, None, pii);
+        let event = serde_json::to_string(&found.events).unwrap();
+        assert_eq!(event.contains(&PHONE[3..]), expected, "{pii:?} {event}");
+    }
+}

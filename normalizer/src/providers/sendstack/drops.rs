@@ -112,7 +112,11 @@ impl<'a> Drop<'a> {
         };
         for (name, text) in [
             ("batch_id", delivery.batch_id.word()),
-            ("customer_id", delivery.customer_id.word()),
+            // a word such as `admin`, or perhaps a customer's phone
+            (
+                "customer_id",
+                (delivery.customer_id.word()).map(|id| source.privacy.apply_within(id)),
+            ),
             ("drop_index", Some(index)),
             ("dropoff_lga", self.fields.lga.word()),
             ("dropoff_location_code", self.fields.location_code.word()),

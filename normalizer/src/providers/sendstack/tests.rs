@@ -227,3 +227,20 @@ fn each_drop_is_an_order_of_its_own_with_an_id_of_its_own() {
     let why = try_events(&body, Mapping::embedded()).unwrap_err();
     assert!(why.detail.starts_with("drops "), "{}", why.detail);
 }
+
+/// Its form is not documented: a code for the door may stand there, and a name.
+#[test]
+fn of_the_times_of_changes_only_times_pass() {
+    let mut body = webhook();
+    body["drops"][0]["statusTimestamps"] = json!({
+        "DELIVERED": "2023-08-22T18:30:00Z", "LOST": "2023-08-22T18:31:00",
+        "dropoffOtp": "ZQ4205", "pickupOtp": 1692729031, "riderName": "Ann", "code": "648213",
+    });
+    let event = &events_of(&body)[0];
+    let kept: Vec<&str> = event
+        .attributes
+        .keys()
+        .filter_map(|name| name.strip_prefix("raw.drops[0].statusTimestamps."))
+        .collect();
+    assert_eq!(kept, ["DELIVERED", "LOST"]);
+}

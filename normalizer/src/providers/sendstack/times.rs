@@ -10,13 +10,13 @@ use schemas::{
 
 use super::{
     super::snapshot::{self, cut, note, prove},
-    Source,
+    NOT_IDENTITY, Source,
     drops::Drop,
     input::{self, Window},
 };
 use crate::{
     event_time::{Occurred, Written, claimed, epoch, occurred, plausible},
-    tree::Tree,
+    tree::{Field, Tree},
 };
 
 /// An id tells the second in which it was made.
@@ -164,10 +164,20 @@ fn changes<'a>(field: &Tree<'a>) -> Vec<Change<'a>> {
     };
     let of_list = field.items().iter().enumerate().take(CHANGES_MAX);
     let of_object = field.fields().iter().take(CHANGES_MAX);
+    let of_field = |field: &Field<'a>| {
+        let is_change = !NOT_IDENTITY.contains(&field.name()) && is_time(&field.value);
+        is_change.then(|| one(None, field.name(), &field.value))?
+    };
     of_list
         .filter_map(of_entry)
-        .chain(of_object.filter_map(|field| one(None, field.name(), &field.value)))
+        .chain(of_object.filter_map(of_field))
         .collect()
+}
+
+/// A time is told from what else an object may hold: nothing else of it passes.
+fn is_time(tree: &Tree<'_>) -> bool {
+    let is_clock = |text: &str| Written::read(text).is_some();
+    instant(tree).is_some() || tree.word().is_some_and(is_clock)
 }
 
 /// A text with `Z` or an offset, or an epoch. A clock text without either is of a zone that nobody

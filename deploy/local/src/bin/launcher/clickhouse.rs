@@ -5,10 +5,13 @@
 )]
 
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
-use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::{env, fs, io};
 
 use libloading::Library;
+
+use crate::confined;
 
 /// `struct local_result_v2` of chdb.h.
 #[repr(C)]
@@ -25,9 +28,18 @@ struct QueryResult {
 type Query = unsafe extern "C" fn(c_int, *mut *mut c_char) -> *const QueryResult;
 
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
-    let library = args
-        .next()
-        .ok_or_else(|| io::Error::other("no library to open"))?;
+    let mut need = || {
+        args.next()
+            .ok_or_else(|| io::Error::other("no library, folder or key"))
+    };
+    let (library, folder) = (PathBuf::from(need()?), PathBuf::from(need()?));
+    let (key_variable, key_file) = (need()?, need()?);
+    let key = fs::read_to_string(key_file)?;
+    confined::to(&folder, &library)?;
+    // Set here, not by whoever starts us: /proc/self/environ shows what a process began with.
+    // SAFETY: no other thread runs yet
+    unsafe { env::set_var(key_variable, key.trim()) };
+
     let mut words = vec![CString::new("clickhouse")?.into_raw()];
     for arg in args {
         words.push(CString::new(arg.into_vec())?.into_raw());

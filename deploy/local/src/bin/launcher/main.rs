@@ -3,9 +3,11 @@
 //! - `watch LOCK PROGRAM ARGS…` starts the program, reports on standard output how it goes, and
 //!   kills it when standard input ends.
 //! - `exec PARENT PROGRAM ARGS…` becomes the program, which dies with its parent.
-//! - `clickhouse LIBRARY ARGS…` is ClickHouse.
+//! - `clickhouse LIBRARY FOLDER VARIABLE KEY ARGS…` is ClickHouse, kept to its folder. It has the key of
+//!   its disk, a file, in its environment under that name.
 
 mod clickhouse;
+mod confined;
 mod watch;
 
 use std::ffi::OsString;
