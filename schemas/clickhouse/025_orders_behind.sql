@@ -22,7 +22,11 @@ FROM
         l.order_first_received_at AS first_received_at,
         any(l.endpoint_id) AS endpoint_id,
         maxIf(l.sequence, l.loaded_at < now64(6, 'UTC') - INTERVAL 5 MINUTE) AS sequence,
-        max(l.sequence) > uniqExact(l.sequence) AS has_gap
+        least(max(l.sequence), 256) > bitCount(groupBitOr(if(l.sequence <= 64, bitShiftLeft(1::UInt64, (l.sequence + 63) % 64), 0)))
+            + bitCount(groupBitOr(if(l.sequence BETWEEN 65 AND 128, bitShiftLeft(1::UInt64, (l.sequence + 63) % 64), 0)))
+            + bitCount(groupBitOr(if(l.sequence BETWEEN 129 AND 192, bitShiftLeft(1::UInt64, (l.sequence + 63) % 64), 0)))
+            + bitCount(groupBitOr(if(l.sequence BETWEEN 193 AND 256, bitShiftLeft(1::UInt64, (l.sequence + 63) % 64), 0)))
+            AS has_gap
     FROM {database}.events_log AS l
     WHERE l.order_id IS NOT NULL
     GROUP BY l.tenant_id, l.provider, l.order_id, l.order_first_received_at

@@ -18,7 +18,9 @@ impl Place {
     /// With the bench's own endpoint, and whatever else `tenants` puts into the folder of tenants.
     pub fn start(tenants: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let stack = Stack::start(Options::new(folder.path().join("stack")), &Silent);
+        let mut options = Options::new(folder.path().join("stack"));
+        options.clickhouse.is_encrypted = false;
+        let stack = Stack::start(options, &Silent);
         let stack = stack.expect("the stack starts");
         // the two that ingest does not speak to give back their share of the machine
         for part in [Part::Registry, Part::Clickhouse] {

@@ -105,7 +105,11 @@ fn config_xml(data: &Path, users: &Path, place: &Place, options: &ClickhouseOpti
 </clickhouse>
 ",
         cache = memory / 32,
-        storage = disk::storage_xml(),
+        storage = if options.is_encrypted {
+            disk::storage_xml()
+        } else {
+            String::new()
+        },
     )
 }
 

@@ -51,6 +51,9 @@ pub struct ClickhouseOptions {
     /// XML to stand inside `<profiles>` of users.xml. Read at start only.
     pub profiles_xml: String,
     pub memory_bytes_max: u64,
+    /// Its users can read its files, so that these are encrypted. A bench has no such users, and measures
+    /// what a server does. Of one folder it must always be the same.
+    pub is_encrypted: bool,
 }
 
 impl Options {
@@ -85,6 +88,7 @@ impl Default for ClickhouseOptions {
             users_xml: String::new(),
             profiles_xml: String::new(),
             memory_bytes_max: 4 << 30,
+            is_encrypted: true,
         }
     }
 }

@@ -35,6 +35,7 @@ impl Place {
         // records keep the times of their events; a broker deletes what is old by them
         let keep = ("log.retention.ms".to_owned(), "-1".to_owned());
         options.kafka.properties.push(keep);
+        options.clickhouse.is_encrypted = false;
         let stack = Stack::start(options, &Silent)?;
         let store = Store::new(&ClickhouseSettings {
             url: stack.clickhouse_url(),

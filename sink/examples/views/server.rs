@@ -59,6 +59,7 @@ impl Server {
         let mut options = Options::new(folder);
         options.parts = vec![Part::Clickhouse];
         options.clickhouse.memory_bytes_max = 8 << 30;
+        options.clickhouse.is_encrypted = false;
         let stack = tokio::task::block_in_place(|| Stack::start(options, &Silent))?;
         let store = Store::new(&ClickhouseSettings {
             url: stack.clickhouse_url(),
