@@ -10,24 +10,19 @@ mod refused;
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use runtime::{backoff::Backoff, shutdown::Shutdown};
-use schemas::{
-    TenantId,
-    raw_webhook::{InvalidHeader, RawHeaders},
-};
+use schemas::raw_webhook::{InvalidHeader, RawHeaders};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::pace::Pace;
 use crate::{
     delivery::Delivery,
     metrics::Metrics,
+    overflow::LeftOver,
     raw_log::{Confirmation, Lane, Placed, Record, Refused},
     spool::{Entry, Sequence, Spool, SpoolError},
     tenants::Current,
@@ -54,8 +49,8 @@ pub struct Drain {
     pub delivery: Arc<Delivery>,
     /// Who may overflow.
     pub tenants: Arc<Current>,
-    /// Entries that the process before this one left on the disk, and that are still there.
-    pub left_before: AtomicU64,
+    /// What the process before this one left on the disk.
+    pub left: Arc<LeftOver>,
     /// Where entries go that Kafka will never take.
     pub refused: PathBuf,
     /// Entries a second, at the least.
@@ -164,15 +159,13 @@ impl Drain {
         }
         let mut through = 0;
         for (sequence, entry, sent) in on_their_way {
-            let (tenant, reported) = match sent {
-                Sent::Sent(tenant, confirmation) => {
-                    (Some(tenant), confirmed(confirmation, deadline).await)
-                }
-                Sent::Never(why) => (None, Err(Refused::Unfit(why))),
+            let reported = match sent {
+                Sent::Sent(confirmation) => confirmed(confirmation, deadline).await,
+                Sent::Never(why) => Err(Refused::Unfit(why)),
             };
             let done = match reported {
                 Ok(placed) => {
-                    self.placed(entry, tenant.as_ref(), placed);
+                    self.leaves(sequence, entry, Some(placed));
                     Ok(())
                 }
                 Err(Refused::Unfit(why)) => self.unfit(sequence, entry, why).await,
@@ -181,11 +174,6 @@ impl Drain {
             if done.is_err() {
                 return (through, done);
             }
-            self.left_before
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                    left.checked_sub(1)
-                })
-                .ok();
             through += 1;
         }
         (through, ended)
@@ -203,7 +191,7 @@ impl Drain {
             lane: lane(entry),
         });
         match handed {
-            Ok(confirmation) => Ok(Sent::Sent(headers.tenant, confirmation)),
+            Ok(confirmation) => Ok(Sent::Sent(confirmation)),
             Err(Refused::Unfit(why)) => Ok(Sent::Never(why)),
             Err(why) => Err(why),
         }
@@ -214,17 +202,18 @@ impl Drain {
         if let Ok(headers) = headers(entry)
             && self.delivery.may_go_without_body(&entry.body)
         {
-            let tenant = headers.tenant.clone();
             match self.without_body(entry, headers).await {
                 Ok(placed) => {
-                    self.placed(entry, Some(&tenant), placed);
+                    self.leaves(sequence, entry, Some(placed));
                     return Ok(());
                 }
                 Err(Refused::Unfit(_)) => {}
                 Err(why) => return Err(why),
             }
         }
-        self.set_aside(sequence, entry, why).await
+        self.set_aside(sequence, entry, why).await?;
+        self.leaves(sequence, entry, None);
+        Ok(())
     }
 
     async fn without_body(
@@ -264,14 +253,20 @@ impl Drain {
         Ok(())
     }
 
-    fn placed(&self, entry: &Entry, tenant: Option<&TenantId>, placed: Placed) {
-        if lane(entry) == Lane::Overflow {
-            let tenants = self.tenants.load();
-            let known = tenants.as_deref().zip(tenant);
-            if let Some(tenant) = known.and_then(|(all, tenant)| all.tenant(tenant)) {
-                let is_own = self.left_before.load(Ordering::Relaxed) == 0;
-                tenant.traffic().usage.drained(placed, is_own);
-            }
+    /// An entry of the overflow lane leaves the disk for its place there, or for none.
+    fn leaves(&self, sequence: Sequence, entry: &Entry, placed: Option<Placed>) {
+        let Some(tenant) = entry.tenant().filter(|_| entry.overflow) else {
+            return;
+        };
+        let is_own = self.left.is_own(sequence);
+        let tenants = self.tenants.load();
+        let known = tenants.as_deref().and_then(|all| all.tenant(&tenant));
+        match (known.map(|tenant| &tenant.traffic().usage), placed) {
+            (Some(usage), Some(placed)) => usage.drained(placed, is_own),
+            (Some(usage), None) if is_own => usage.set_aside(),
+            (None, Some(placed)) if !is_own => self.left.keep(&tenant, placed),
+            // An earlier process's are not counted; nor is what a tenant did that is gone.
+            (Some(_) | None, Some(_) | None) => {}
         }
     }
 
@@ -324,8 +319,8 @@ impl Unsettled {
 
 /// What became of an entry that was handed over.
 enum Sent {
-    /// Whose it is, and who will say whether Kafka has it.
-    Sent(TenantId, Confirmation),
+    /// Who will say whether Kafka has it.
+    Sent(Confirmation),
     /// No attempt will ever succeed, for this.
     Never(String),
 }

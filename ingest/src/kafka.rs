@@ -13,6 +13,7 @@ use std::{
 use anyhow::Context as _;
 use rdkafka::{
     config::FromClientConfigAndContext,
+    error::RDKafkaErrorCode,
     message::{Header, OwnedHeaders},
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
@@ -20,7 +21,7 @@ use runtime::{clock::SharedClock, health::Part, settings::KafkaSettings, shutdow
 use schemas::topics::Topic;
 use tokio::sync::oneshot;
 
-use self::link::{Link, Reports};
+use self::link::{Absence, Cause, Link, Reports};
 use crate::{
     order_hint,
     raw_log::{Confirmation, Lane, RawLog, Record, Refused},
@@ -123,8 +124,8 @@ impl KafkaLog {
                     self.link.up();
                     LOOK_EVERY
                 }
-                Err(why) => {
-                    self.link.down(&why);
+                Err((cause, why)) => {
+                    self.link.down(cause, &why);
                     LOOK_AGAIN_AFTER
                 }
             };
@@ -140,7 +141,7 @@ impl KafkaLog {
         }
     }
 
-    fn look(&self) -> Result<(), String> {
+    fn look(&self) -> Result<(), Absence> {
         for target in [&self.normal, &self.overflow] {
             let partitions = self.count(&target.topic)?;
             target.partitions.store(partitions, Ordering::Relaxed);
@@ -148,23 +149,21 @@ impl KafkaLog {
         Ok(())
     }
 
-    fn count(&self, topic: &str) -> Result<u32, String> {
+    fn count(&self, topic: &str) -> Result<u32, Absence> {
         let metadata = self
             .producer
             .client()
             .fetch_metadata(Some(topic), METADATA_WITHIN)
-            .map_err(|error| format!("no answer from the brokers ({error})"))?;
+            .map_err(|error| {
+                let why = format!("no answer from the brokers ({error})");
+                (Cause::Brokers, why)
+            })?;
         let topics = metadata.topics();
-        let found = topics.iter().find(|found| found.name() == topic);
-        let partitions = found
-            .filter(|t| t.error().is_none())
-            .map_or(&[][..], |t| t.partitions());
-        if !partitions.iter().any(|partition| partition.leader() >= 0) {
-            return Err(format!(
-                "topic {topic} is not there (`waybill topics apply`)"
-            ));
-        }
-        u32::try_from(partitions.len()).map_err(|_| "too many partitions".to_owned())
+        let Some(found) = topics.iter().find(|found| found.name() == topic) else {
+            return partitions(topic, None, &[]);
+        };
+        let leaders: Vec<i32> = found.partitions().iter().map(|one| one.leader()).collect();
+        partitions(topic, found.error().map(Into::into), &leaders)
     }
 
     /// Waits until nothing is on its way any more, at most this long.
@@ -176,6 +175,35 @@ impl KafkaLog {
             .flush(within)
             .context("records were still on their way to Kafka")
     }
+}
+
+/// How many partitions a topic has, by what the brokers say of it and by the leader of each (-1: none).
+fn partitions(
+    topic: &str,
+    error: Option<RDKafkaErrorCode>,
+    leaders: &[i32],
+) -> Result<u32, Absence> {
+    let no_leader = || {
+        let why = format!("topic {topic} has no leader: the brokers that have it are away");
+        (Cause::Leader, why)
+    };
+    match error {
+        None if leaders.iter().any(|leader| *leader >= 0) => {}
+        None if !leaders.is_empty() => return Err(no_leader()),
+        Some(RDKafkaErrorCode::LeaderNotAvailable) => return Err(no_leader()),
+        None | Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            let why = format!("topic {topic} is not there (`waybill topics apply`)");
+            return Err((Cause::Topic, why));
+        }
+        Some(error) => {
+            return Err((
+                Cause::Topic,
+                format!("topic {topic} can't be used ({error})"),
+            ));
+        }
+    }
+    let count = u32::try_from(leaders.len());
+    count.map_err(|_| (Cause::Topic, "too many partitions".to_owned()))
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -223,5 +251,31 @@ impl RawLog for KafkaLog {
 
     fn is_up(&self) -> bool {
         self.link.is_up()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_without_a_leader_is_told_from_one_that_is_not_there() {
+        let told = |error, leaders: &[i32]| partitions("t", error, leaders).unwrap_err();
+        let (cause, why) = told(None, &[-1, -1]);
+        assert_eq!(cause, Cause::Leader);
+        assert!(why.starts_with("topic t has no leader"), "{why}");
+        for leaders in [&[][..], &[-1]] {
+            let (cause, _) = told(Some(RDKafkaErrorCode::LeaderNotAvailable), leaders);
+            assert_eq!(cause, Cause::Leader);
+        }
+        for error in [None, Some(RDKafkaErrorCode::UnknownTopicOrPartition)] {
+            let (cause, why) = told(error, &[]);
+            assert_eq!(cause, Cause::Topic);
+            assert!(why.starts_with("topic t is not there"), "{why}");
+        }
+        let (_, why) = told(Some(RDKafkaErrorCode::TopicAuthorizationFailed), &[]);
+        assert!(why.starts_with("topic t can't be used"), "{why}");
+        // Records of the others wait for theirs.
+        assert_eq!(partitions("t", None, &[-1, 4]), Ok(2));
     }
 }

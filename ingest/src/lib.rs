@@ -56,6 +56,7 @@ use crate::{
     housekeeping::Housekeeping,
     kafka::KafkaLog,
     metrics::Metrics,
+    overflow::LeftOver,
     proxies::Proxies,
     server::{
         ending::{self, Ending},
@@ -93,7 +94,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(&context.metrics)?);
     // Known before the first is ready.
     let http = context.health.part("http");
-    let spool = open_spool(&settings, &context)?;
+    let (spool, left) = open_spool(&settings, &context)?;
     let log = KafkaLog::new(
         &settings.common.kafka,
         kafka::Options {
@@ -110,13 +111,10 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         &settings.common.kafka,
         &settings.common.topics.prefix,
     )?);
-    beside(&settings, &context, (&service, &progress), &log)?;
+    let left = Arc::new(left);
+    beside(&settings, &context, (&service, &progress, &left), &log)?;
     // Before the first webhook is answered: whoever calls meanwhile waits in the listener's queue.
-    let reports = (context.health.part("tenants"), Arc::clone(&service.metrics));
-    let path = settings.tenants.path.clone();
-    let watch = tenants::Watch::new(path, Arc::clone(&service.tenants), reports);
-    let follow = watch.look().await?.follow(context.shutdown.clone());
-    context.tasks.spawn("tenants", follow);
+    known(&settings, &context, &service, left).await?;
     inherited(progress, &service, &context).await;
 
     let within = settings.common.service.shutdown_within();
@@ -159,11 +157,11 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<Option<Spool>> {
+fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<(Option<Spool>, LeftOver)> {
     let given = &settings.spool;
     if !given.is_set() {
         tracing::warn!("no spool (spool.dir): while Kafka is away, webhooks are answered with 503");
-        return Ok(None);
+        return Ok((None, LeftOver::default()));
     }
     let options = spool::Options {
         dir: given.dir.clone(),
@@ -171,7 +169,9 @@ fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<Option<S
         bytes_max: given.bytes_max,
         free_bytes_min: given.free_bytes_min,
     };
-    let (spool, opened) = spool::open(options, Arc::clone(&context.clock)).context("spool.dir")?;
+    let opened = spool::open(options, Arc::clone(&context.clock));
+    let (spool, mut opened) = opened.context("spool.dir")?;
+    let left = LeftOver::found(spool.clone(), &mut opened);
     if opened.torn_bytes > 0 || !opened.quarantined.is_empty() || opened.missing > 0 {
         tracing::warn!(
             ?opened,
@@ -179,7 +179,7 @@ fn open_spool(settings: &Settings, context: &Context) -> anyhow::Result<Option<S
         );
     }
     tracing::info!(?opened, dir = %given.dir.display(), "spool opened");
-    Ok(Some(spool))
+    Ok((Some(spool), left))
 }
 
 fn delivery(
@@ -235,6 +235,23 @@ fn service(
     })
 }
 
+/// Knows the tenants, and who of them is in the overflow lane because of what an earlier process left on
+/// the disk, as far as the tenants file is good; what comes to be good later is treated alike.
+async fn known(
+    settings: &Settings,
+    context: &Context,
+    service: &Service,
+    left: Arc<LeftOver>,
+) -> anyhow::Result<()> {
+    let reports = (context.health.part("tenants"), Arc::clone(&service.metrics));
+    let path = settings.tenants.path.clone();
+    let watch = tenants::Watch::new(path, Arc::clone(&service.tenants), reports)
+        .before_use(move |tenants| left.mark(tenants));
+    let follow = watch.look().await?.follow(context.shutdown.clone());
+    context.tasks.spawn("tenants", follow);
+    Ok(())
+}
+
 /// Webhooks wait in the listener's queue until it is known whose overflow an earlier process left, but
 /// not long: with Kafka away, or much to read, that is found out while they are taken in.
 async fn inherited(progress: Arc<overflow::Progress>, service: &Service, context: &Context) {
@@ -254,22 +271,29 @@ async fn inherited(progress: Arc<overflow::Progress>, service: &Service, context
 fn beside(
     settings: &Settings,
     context: &Context,
-    (service, progress): (&Service, &Arc<overflow::Progress>),
+    (service, progress, left): (&Service, &Arc<overflow::Progress>, &Arc<LeftOver>),
     log: &KafkaLog,
 ) -> anyhow::Result<()> {
     let (tasks, shutdown) = (&context.tasks, &context.shutdown);
     let (tenants, metrics) = (&service.tenants, &service.metrics);
     tasks.spawn("kafka", log.clone().follow(shutdown.clone()));
-    let (progress, all) = (Arc::clone(progress), Arc::clone(tenants));
-    let follow = overflow::follow(progress, all, Arc::clone(metrics), shutdown.clone());
-    tasks.spawn("overflow", follow);
+    tasks.spawn(
+        "overflow",
+        overflow::follow(
+            Arc::clone(progress),
+            Arc::clone(tenants),
+            Arc::clone(left),
+            Arc::clone(metrics),
+            shutdown.clone(),
+        ),
+    );
     let spool = service.delivery.spool.as_ref();
     if let Some(spool) = spool {
         let drain = Drain {
             spool: spool.clone(),
             delivery: Arc::clone(&service.delivery),
             tenants: Arc::clone(tenants),
-            left_before: AtomicU64::new(spool.stats().records),
+            left: Arc::clone(left),
             refused: settings.spool.refused(),
             per_second: settings.spool.drain_per_second,
             metrics: Arc::clone(metrics),

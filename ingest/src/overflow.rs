@@ -1,6 +1,7 @@
 //! Brings tenants back from the overflow lane, once the normalizer has read all of theirs there.
 
 mod inherit;
+mod left_over;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,7 +13,12 @@ use rdkafka::{
 use runtime::{settings::KafkaSettings, shutdown::Shutdown};
 use schemas::topics::Topic;
 
-use crate::{metrics::Metrics, tenants::Current};
+pub use left_over::LeftOver;
+
+use crate::{
+    metrics::Metrics,
+    tenants::{Current, Tenant},
+};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -114,6 +120,7 @@ pub async fn inherit(
 pub async fn follow(
     progress: Arc<Progress>,
     tenants: Arc<Current>,
+    left: Arc<LeftOver>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
@@ -122,17 +129,21 @@ pub async fn follow(
             () = shutdown.requested() => return Ok(()),
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let (progress, tenants, metrics) = (
+        let (progress, tenants, left, metrics) = (
             Arc::clone(&progress),
             Arc::clone(&tenants),
+            Arc::clone(&left),
             Arc::clone(&metrics),
         );
-        tokio::task::spawn_blocking(move || look(&progress, &tenants, &metrics)).await?;
+        tokio::task::spawn_blocking(move || look(&progress, &tenants, &left, &metrics)).await?;
     }
 }
 
-fn look(progress: &Progress, tenants: &Current, metrics: &Metrics) {
+fn look(progress: &Progress, tenants: &Current, left: &LeftOver, metrics: &Metrics) {
     let tenants = tenants.load();
+    if let Some(tenants) = tenants.as_deref() {
+        left.mark(tenants);
+    }
     let all = tenants.iter().flat_map(|tenants| tenants.all());
     let overflowing: Vec<_> = all
         .filter(|tenant| tenant.traffic().usage.overflows())
@@ -158,12 +169,15 @@ fn look(progress: &Progress, tenants: &Current, metrics: &Metrics) {
             }
         }
     };
+    bring_back(&overflowing, left, &read);
+}
+
+/// Brings those back that have nothing unread there, nor anything on its way there from the disk.
+pub(crate) fn bring_back(overflowing: &[&Arc<Tenant>], left: &LeftOver, read: &BTreeMap<i32, i64>) {
     for tenant in overflowing {
-        if tenant
-            .traffic()
-            .usage
-            .settle(|partition| read.get(&partition).copied())
-        {
+        let usage = &tenant.traffic().usage;
+        let next = |partition| read.get(&partition).copied();
+        if !left.waits(&tenant.id) && usage.settle(next) {
             tracing::info!(tenant = %tenant.id, "back from the overflow topic");
         }
     }

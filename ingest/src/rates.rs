@@ -84,6 +84,18 @@ impl Usage {
         self.overflows.store(true, Ordering::Release);
     }
 
+    /// A webhook of this process that was on the disk will never lie in the overflow lane.
+    pub fn set_aside(&self) {
+        let mut backlog = self.backlog();
+        backlog.under_way = backlog.under_way.saturating_sub(1);
+    }
+
+    /// The process before this one left something on the disk that will come to lie in the overflow lane.
+    pub fn inherit(&self) {
+        let _backlog = self.backlog();
+        self.overflows.store(true, Ordering::Release);
+    }
+
     /// Where the tenant has something in the overflow lane.
     #[must_use]
     pub fn partitions(&self) -> Vec<i32> {
@@ -138,7 +150,8 @@ impl Ticket {
         }
     }
 
-    /// The webhook goes there by the disk; [`Usage::drained`] is told when it lies there.
+    /// The webhook goes there by the disk; [`Usage::drained`] is told when it lies there, and
+    /// [`Usage::set_aside`] that it never will.
     #[must_use]
     pub fn spooled(mut self) -> Spooled {
         Spooled(self.0.take())
@@ -258,6 +271,15 @@ mod tests {
         usage.drained(placed(0, 5), true);
         assert!(!usage.settle(|_| Some(5)));
         assert!(usage.settle(|_| Some(6)));
+    }
+
+    #[test]
+    fn what_kafka_never_takes_from_the_disk_holds_nobody_there() {
+        let (usage, rate) = spent();
+        drop(usage.lane(&rate).spooled());
+        assert!(!usage.settle(|_| None));
+        usage.set_aside();
+        assert!(usage.settle(|_| None));
     }
 
     #[test]

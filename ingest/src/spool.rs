@@ -2,9 +2,9 @@
 //!
 //! A log of segments: appends are synced in groups by one thread, reading goes on from a durable cursor
 //! that moves only after Kafka's reports. Nothing is overwritten: at its limits the spool says so. What a
-//! crash tore is cut, what is damaged is kept apart and counted. At least once: a crash between report
-//! and cursor sends again what the receipt id makes harmless. Every record that somebody was promised
-//! comes out, or its loss is named.
+//! crash tore is cut, what is damaged is kept apart under a name that says what it lost. At least once: a
+//! crash between report and cursor sends again what the receipt id makes harmless. Every record that
+//! somebody was promised comes out, or its loss is named.
 
 mod ages;
 mod disk;
@@ -14,7 +14,9 @@ mod files;
 mod format;
 mod inspect;
 mod log;
+mod names;
 mod opening;
+mod quarantine;
 mod queue;
 mod reading;
 mod recovery;
@@ -25,6 +27,7 @@ mod settling;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -67,7 +70,7 @@ pub struct Options {
 }
 
 /// The place of a record; each is used once, and later ones are higher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
 /// What was found at the start.
@@ -85,6 +88,10 @@ pub struct Opened {
     pub missing: u64,
     /// The cursor could not be read: what is still there is sent once more.
     pub is_cursor_damaged: bool,
+    /// Whatever has a place up to here is of an earlier process.
+    pub before: Sequence,
+    /// By tenant: the newest entry of the overflow lane that an earlier process left here.
+    pub overflowing: BTreeMap<String, Sequence>,
 }
 
 /// How much waits.
@@ -202,6 +209,13 @@ impl Spool {
     #[must_use]
     pub fn has_more_than(&self, entries: u64) -> bool {
         self.0.log.unsettled.load(Ordering::SeqCst) > entries
+    }
+
+    /// Whether any entry up to this one waits to be settled.
+    #[must_use]
+    pub fn has_up_to(&self, last: Sequence) -> bool {
+        let oldest = locked(&self.0.log.state).oldest();
+        oldest.is_some_and(|oldest| oldest <= last.0)
     }
 
     /// The safe entries behind `after` (and behind what is settled), in order: up to about `bytes_max`, at

@@ -1,5 +1,7 @@
 //! Delivery and drain together, on a real disk and a log that does as it is told.
 
+mod left_over;
+
 use std::sync::{Mutex, atomic::AtomicBool};
 
 use runtime::{clock::SystemClock, shutdown::Shutdown};
@@ -9,6 +11,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     drain::Drain,
+    overflow::LeftOver,
     rates::{Rate, Usage},
     raw_log::Confirmation,
     spool,
@@ -83,6 +86,8 @@ struct Site {
     log: Arc<FakeLog>,
     delivery: Arc<Delivery>,
     spool: Spool,
+    left: Arc<LeftOver>,
+    tenants: Arc<Current>,
     folder: tempfile::TempDir,
 }
 
@@ -91,7 +96,10 @@ fn site(bytes_max: u64) -> Site {
 }
 
 fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
-    let folder = tempfile::TempDir::new().unwrap();
+    site_in(tempfile::TempDir::new().unwrap(), (bytes_max, spool_after))
+}
+
+fn site_in(folder: tempfile::TempDir, (bytes_max, spool_after): (u64, Duration)) -> Site {
     let log = Arc::new(FakeLog {
         mood: Mutex::new(Mood::Takes),
         unfit: Mutex::default(),
@@ -105,7 +113,8 @@ fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
         bytes_max,
         free_bytes_min: 0,
     };
-    let (spool, _) = spool::open(options, Arc::new(SystemClock)).unwrap();
+    let (spool, mut opened) = spool::open(options, Arc::new(SystemClock)).unwrap();
+    let left = Arc::new(LeftOver::found(spool.clone(), &mut opened));
     let blobs_url = format!("file://{}", folder.path().join("blobs").display());
     let delivery = Arc::new(Delivery {
         log: Arc::clone(&log) as Arc<dyn RawLog>,
@@ -124,6 +133,8 @@ fn site_with(bytes_max: u64, spool_after: Duration) -> Site {
         log,
         delivery,
         spool,
+        left,
+        tenants: Arc::new(Current::empty()),
         folder,
     }
 }
@@ -197,8 +208,8 @@ impl Site {
         let drain = Drain {
             spool: self.spool.clone(),
             delivery: Arc::clone(&self.delivery),
-            tenants: Arc::new(Current::empty()),
-            left_before: AtomicU64::new(0),
+            tenants: Arc::clone(&self.tenants),
+            left: Arc::clone(&self.left),
             refused: self.folder.path().join("refused"),
             per_second: 100_000,
             metrics: Arc::clone(&self.delivery.metrics),

@@ -21,10 +21,26 @@ pub(super) struct Link {
     /// Webhooks are safe without Kafka too: its absence is no reason to take none.
     has_spool: bool,
     is_up: AtomicBool,
-    /// Taken only when `is_up` changes, and while it is not; holds whether its absence was told.
-    told: Mutex<bool>,
+    /// Taken only when `is_up` changes, and while it is not; holds what was told of its absence.
+    told: Mutex<Option<Cause>>,
     fell: Notify,
 }
+
+/// What kind of thing keeps records from getting through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// None of the brokers answers.
+    Brokers,
+    /// A topic is missing, or is not ours to write.
+    Topic,
+    /// A topic has no leader.
+    Leader,
+    /// Records fail, whatever the cause: all that is known until somebody has looked.
+    Records,
+}
+
+/// Why records don't get through.
+pub(super) type Absence = (Cause, String);
 
 impl Link {
     pub(super) fn new(part: Part, has_spool: bool) -> Self {
@@ -33,7 +49,7 @@ impl Link {
             part,
             has_spool,
             is_up: AtomicBool::new(false),
-            told: Mutex::new(false),
+            told: Mutex::new(None),
             fell: Notify::new(),
         }
     }
@@ -49,13 +65,13 @@ impl Link {
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_up.swap(true, Ordering::Relaxed) {
-            *told = false;
+            *told = None;
             self.part.ready();
             tracing::info!("kafka is reachable");
         }
     }
 
-    pub(super) fn down(&self, why: &str) {
+    pub(super) fn down(&self, cause: Cause, why: &str) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_spool {
             // Known to be away, so that nothing waits for it in vain.
@@ -66,8 +82,13 @@ impl Link {
         if self.is_up.swap(false, Ordering::Relaxed) {
             self.fell.notify_one();
         }
-        // It may have been away since the start.
-        if !std::mem::replace(&mut *told, true) {
+        // It may have been away since the start. Failing records are no news beside what a look has found.
+        let is_news = match *told {
+            None => true,
+            Some(before) => cause != before && cause != Cause::Records,
+        };
+        if is_news {
+            *told = Some(cause);
             let spooled = self.has_spool;
             tracing::warn!(why, spooled, "kafka takes no records");
         }
@@ -89,7 +110,7 @@ impl Link {
             // Our clock or the broker's is wrong; that is no outage.
             Some(RDKafkaErrorCode::InvalidTimestamp) => Refused::Failed(error.to_string()),
             Some(_) | None => {
-                self.down(&error.to_string());
+                self.down(Cause::Records, &error.to_string());
                 Refused::Failed(error.to_string())
             }
         }
@@ -103,7 +124,7 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         // Known long before the first record has waited in vain.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.0.down("no broker can be reached");
+            self.0.down(Cause::Brokers, "no broker can be reached");
         }
         tracing::debug!(%error, reason, "kafka client");
     }
@@ -168,13 +189,31 @@ mod tests {
         let warnings = Arc::new(AtomicUsize::new(0));
         let told = || warnings.load(Ordering::Relaxed);
         tracing::subscriber::with_default(Warnings(Arc::clone(&warnings)), || {
-            link.down("no answer");
-            link.down("no answer");
+            link.down(Cause::Brokers, "no answer");
+            link.down(Cause::Brokers, "no answer");
             assert_eq!(told(), 1);
             link.up();
-            link.down("no answer");
-            link.down("no answer");
+            link.down(Cause::Brokers, "no answer");
+            link.down(Cause::Brokers, "no answer");
             assert_eq!(told(), 2);
+        });
+    }
+
+    #[test]
+    fn another_kind_of_cause_is_told_again_and_failing_records_are_not() {
+        let link = Link::new(Health::default().part("kafka"), true);
+        let warnings = Arc::new(AtomicUsize::new(0));
+        let told = |cause, all| {
+            link.down(cause, "for this");
+            assert_eq!(warnings.load(Ordering::Relaxed), all, "{cause:?}");
+        };
+        tracing::subscriber::with_default(Warnings(Arc::clone(&warnings)), || {
+            told(Cause::Records, 1);
+            told(Cause::Brokers, 2);
+            told(Cause::Records, 2);
+            told(Cause::Brokers, 2);
+            told(Cause::Leader, 3);
+            told(Cause::Topic, 4);
         });
     }
 }

@@ -1,7 +1,7 @@
 //! What waits in the spool: one record of the raw topic, as it will be sent.
 
 use bytes::Bytes;
-use schemas::Micros;
+use schemas::{Micros, TenantId};
 
 use crate::spool::{SpoolError, format::Fields};
 
@@ -10,6 +10,7 @@ const OVERFLOW: u8 = 1;
 const RECEIPT_ID: &str = "receipt-id";
 const RECEIVED_AT: &str = "received-at";
 const SPOOLED: &str = "spooled";
+const TENANT: &str = "tenant";
 
 /// One webhook that waits for Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ impl Entry {
     #[must_use]
     pub fn receipt_id(&self) -> Option<&str> {
         self.text(RECEIPT_ID)
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> Option<TenantId> {
+        TenantId::new(self.text(TENANT)?).ok()
     }
 
     /// When the webhook came, which is its record's time too.
@@ -118,6 +125,25 @@ impl Entry {
     }
 }
 
+/// Whose it is, of an entry of the overflow lane. A start reads all entries, so nothing is copied.
+pub(super) fn overflowing_tenant(payload: &[u8]) -> Option<&str> {
+    let mut fields = Fields(payload);
+    if (fields.u8()?, fields.u8()?) != (VERSION, OVERFLOW) {
+        return None;
+    }
+    fields.u64()?;
+    for _ in 0..fields.u16()? {
+        let length = usize::from(fields.u16()?);
+        let name = fields.take(length)?;
+        let length = usize::try_from(fields.u32()?).ok()?;
+        let value = fields.take(length)?;
+        if name == TENANT.as_bytes() {
+            return std::str::from_utf8(value).ok();
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
@@ -125,7 +151,7 @@ mod tests {
     use super::*;
 
     fn entries() -> impl Strategy<Value = Entry> {
-        let headers = vec((".{0,12}", vec(any::<u8>(), 0..40)), 0..25);
+        let headers = vec(("tenant|.{0,12}", vec(any::<u8>(), 0..40)), 0..25);
         (
             any::<bool>(),
             any::<u64>(),
@@ -144,12 +170,15 @@ mod tests {
         #[test]
         fn an_entry_reads_back_as_written(entry in entries()) {
             let encoded = entry.encode().unwrap();
+            let tenant = entry.text("tenant").filter(|_| entry.overflow);
+            prop_assert_eq!(overflowing_tenant(&encoded), tenant);
             prop_assert_eq!(Entry::decode(&encoded, "f").unwrap(), entry);
         }
 
         #[test]
         fn any_bytes_are_an_entry_or_refused(bytes in vec(any::<u8>(), 0..200)) {
             Entry::decode(&bytes, "f").ok();
+            overflowing_tenant(&bytes);
         }
     }
 

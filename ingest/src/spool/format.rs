@@ -20,9 +20,6 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub(super) const CURSOR: &str = "cursor";
 pub(super) const CURSOR_NEW: &str = "cursor.new";
 pub(super) const LOCK: &str = "lock";
-const SEGMENT_END: &str = ".spool";
-const QUARANTINED_END: &str = ".quarantined";
-const NAME_DIGITS: usize = 20;
 
 fn crc(bytes: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(bytes)
@@ -218,36 +215,6 @@ pub(super) fn claimed(bytes: &[u8]) -> Option<(u64, usize)> {
     Some((fields.u64()?, length)).filter(|_| length <= PAYLOAD_BYTES_MAX)
 }
 
-/// The name of the segment that begins with this sequence.
-pub(super) fn segment_name(first: u64) -> String {
-    format!("{first:0NAME_DIGITS$}{SEGMENT_END}")
-}
-
-/// The name under which its file is kept once it is damaged; `copy` counts files of the same name.
-pub(super) fn quarantined_name(first: u64, copy: usize) -> String {
-    let name = format!("{first:0NAME_DIGITS$}{QUARANTINED_END}");
-    if copy == 0 {
-        name
-    } else {
-        format!("{name}-{copy}")
-    }
-}
-
-/// The first sequence of a segment by its file's name, and whether it is quarantined.
-pub(super) fn parse_name(name: &str) -> Option<(u64, bool)> {
-    let (digits, end) = name.split_at_checked(NAME_DIGITS)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let quarantined = match end {
-        SEGMENT_END => false,
-        _ if end.starts_with(QUARANTINED_END) => true,
-        _ => return None,
-    };
-    let first = digits.parse().ok().filter(|first| *first > 0)?;
-    Some((first, quarantined))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,24 +296,5 @@ mod tests {
             Header::read(&bytes, "f"),
             Err(SpoolError::Newer { .. })
         ));
-    }
-
-    #[test]
-    fn names_sort_as_their_sequences_and_say_what_they_are() {
-        assert_eq!(parse_name(&segment_name(7)), Some((7, false)));
-        assert_eq!(parse_name(&segment_name(u64::MAX)), Some((u64::MAX, false)));
-        assert_eq!(parse_name(&quarantined_name(7, 0)), Some((7, true)));
-        assert_eq!(parse_name(&quarantined_name(7, 3)), Some((7, true)));
-        assert!(segment_name(9) < segment_name(10));
-        for other in [
-            CURSOR,
-            LOCK,
-            "",
-            "7.spool",
-            "0000000000000000000x.spool",
-            &segment_name(0),
-        ] {
-            assert_eq!(parse_name(other), None, "{other}");
-        }
     }
 }

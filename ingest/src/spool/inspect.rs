@@ -8,8 +8,9 @@ use schemas::Micros;
 use crate::spool::{
     Entry, Sequence, SpoolError, Stats, age,
     disk::Disk,
-    format::{CURSOR, LOCK, parse_name},
-    recovery::{self, Bounds, Facts, Found, Verdict},
+    format::{CURSOR, LOCK},
+    names::{Lost, parse_name},
+    recovery::{self, Facts, Found, Verdict},
 };
 
 /// What there is to say about one file.
@@ -30,7 +31,7 @@ pub struct SegmentReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub first: Sequence,
-    /// `None`: no bytes that can be read tell how many there were.
+    /// `None`: there is none after all, or nothing tells how many there were (`is_at_least`).
     pub last: Option<Sequence>,
     /// There may be more behind the last.
     pub is_at_least: bool,
@@ -137,14 +138,8 @@ pub fn is_one(folder: &Path) -> std::io::Result<bool> {
 }
 
 fn report(found: &Found, times: Option<(i64, i64)>) -> Inspection {
-    let segments: Vec<SegmentReport> = found
-        .segments
-        .iter()
-        .zip(recovery::bounds(
-            found.segments.iter().map(|(facts, _)| facts),
-        ))
-        .map(|((facts, verdict), bounds)| of_segment((facts, bounds), *verdict, found.cursor))
-        .collect();
+    let of_one = |(facts, verdict, lost)| of_segment((facts, lost), verdict, found.cursor);
+    let segments: Vec<SegmentReport> = found.judged().map(of_one).collect();
     let oldest = times.map(|(oldest, _)| oldest);
     let damaged = |one: &&SegmentReport| one.state == SegmentState::Damaged;
     let stats = Stats {
@@ -166,7 +161,7 @@ fn report(found: &Found, times: Option<(i64, i64)>) -> Inspection {
     }
 }
 
-fn of_segment((facts, bounds): (&Facts, Bounds), verdict: Verdict, cursor: u64) -> SegmentReport {
+fn of_segment((facts, lost): (&Facts, Lost), verdict: Verdict, cursor: u64) -> SegmentReport {
     let (last, state) = match verdict {
         _ if facts.is_quarantined => (facts.through, SegmentState::Damaged),
         Verdict::Damaged { last } => (last, SegmentState::Damaged),
@@ -183,18 +178,14 @@ fn of_segment((facts, bounds): (&Facts, Bounds), verdict: Verdict, cursor: u64) 
         records: last.saturating_sub(before),
         bytes: facts.bytes,
         state,
-        unreadable: (state == SegmentState::Damaged).then(|| unreadable(facts, bounds, cursor)),
+        unreadable: (state == SegmentState::Damaged).then(|| unreadable(lost)),
     }
 }
 
-/// The cursor goes past what a file that is kept apart lost; before that, what it has passed is in Kafka.
-fn unreadable(facts: &Facts, bounds: Bounds, cursor: u64) -> Unreadable {
-    let settled = if facts.is_quarantined { 0 } else { cursor };
-    let read = facts.through.max(settled);
-    let last = bounds.promised;
+fn unreadable(lost: Lost) -> Unreadable {
     Unreadable {
-        first: Sequence(read.saturating_add(1)),
-        last: (last > read).then_some(Sequence(last)),
-        is_at_least: !bounds.is_all,
+        first: Sequence(lost.first),
+        last: (lost.last >= lost.first).then_some(Sequence(lost.last)),
+        is_at_least: !lost.is_all,
     }
 }

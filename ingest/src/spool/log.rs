@@ -14,7 +14,8 @@ use crate::spool::{
     SpoolError,
     ages::Ages,
     files::{Append, Files, write_all},
-    format::{FRAME_BYTES, Frame, HEADER_BYTES, Header, segment_name},
+    format::{FRAME_BYTES, Frame, HEADER_BYTES, Header},
+    names::segment_name,
     reading::Reading,
 };
 
@@ -64,6 +65,13 @@ impl State {
             segment.last.saturating_sub(before)
         };
         self.segments.iter().map(of_segment).sum()
+    }
+
+    /// The first record that waits to be settled.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        let mut waiting = self.segments.iter().filter(|one| one.last > self.cursor);
+        let first = waiting.next()?.first;
+        Some(first.max(self.cursor.saturating_add(1)))
     }
 
     /// The last record that can be handed out, or the cursor.

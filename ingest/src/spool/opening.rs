@@ -1,14 +1,16 @@
 //! Starting on whatever a folder holds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::spool::{
-    Opened, SpoolError,
+    Opened, Sequence, SpoolError,
+    entry::overflowing_tenant,
     files::Files,
     format::CURSOR_NEW,
     log::{Limits, Log, Segment, State},
-    reading::keep_apart,
-    recovery::{self, Facts, Found, Verdict},
+    names::Lost,
+    quarantine::{keep_apart, lost_anew},
+    recovery::{self, Facts, Found, Seen, Verdict},
 };
 
 impl Log {
@@ -18,13 +20,18 @@ impl Log {
         limits: Limits,
     ) -> Result<(Self, Opened), SpoolError> {
         let mut state = State::default();
+        let mut overflowing = BTreeMap::new();
         let found = recovery::find(&*files, &mut |seen| {
             state.ages.note(seen.sequence, seen.at);
+            note_overflow(&mut overflowing, seen);
         })?;
         state.cursor = found.cursor;
+        let next = found.next_sequence();
         let mut opened = Opened {
             missing: found.missing,
             is_cursor_damaged: found.is_cursor_damaged,
+            before: Sequence(next.saturating_sub(1)),
+            overflowing,
             ..Opened::default()
         };
         report_losses(&*files, &found);
@@ -33,7 +40,7 @@ impl Log {
             .segments
             .iter()
             .rposition(|(facts, verdict)| is_good(verdict) && !facts.is_quarantined);
-        for (index, (facts, verdict)) in found.segments.iter().enumerate() {
+        for (index, (facts, verdict, lost)) in found.judged().enumerate() {
             let mut segment = Segment {
                 name: facts.name.clone(),
                 first: facts.first,
@@ -41,7 +48,7 @@ impl Log {
                 bytes: facts.bytes,
                 is_quarantined: facts.is_quarantined,
             };
-            match *verdict {
+            match verdict {
                 Verdict::Good { last, cut } => {
                     segment.last = last;
                     opened.torn_bytes += cut.map_or(0, |cut| facts.bytes.saturating_sub(cut));
@@ -49,14 +56,7 @@ impl Log {
                         segment.bytes = make_safe(&*files, facts, cut)?;
                     }
                 }
-                Verdict::Damaged { last } => {
-                    segment.last = last;
-                    if !segment.is_quarantined {
-                        segment.is_quarantined = true;
-                        segment.name = keep_apart(&*files, &facts.name, facts.first);
-                        report_damage(&segment);
-                    }
-                }
+                Verdict::Damaged { last } => segment.last = last,
                 Verdict::Needless if segment.is_quarantined => {}
                 Verdict::Needless => {
                     let is_unread = facts.through < facts.first;
@@ -68,6 +68,7 @@ impl Log {
                     continue;
                 }
             }
+            set_apart(&*files, &mut segment, (facts, verdict, lost));
             if segment.is_quarantined {
                 state.quarantined.push(segment.name.clone());
             }
@@ -80,7 +81,7 @@ impl Log {
         state.ages.settle(state.cursor);
         opened.records = state.records();
         opened.quarantined.clone_from(&state.quarantined);
-        let sequences = (found.next_sequence(), state.last());
+        let sequences = (next, state.last());
         let log = Self::on(files, limits, state, sequences);
         if found.is_cursor_damaged {
             log.write_cursor(found.cursor)?;
@@ -99,6 +100,18 @@ fn make_safe(files: &dyn Files, facts: &Facts, cut: Option<u64>) -> Result<u64, 
     Ok(bytes)
 }
 
+/// Some of what is read here is settled or is never handed out: who asks what still waits is told so.
+fn note_overflow(overflowing: &mut BTreeMap<String, Sequence>, seen: &Seen<'_>) {
+    let Some(tenant) = overflowing_tenant(seen.payload) else {
+        return;
+    };
+    let newest = Sequence(seen.sequence);
+    match overflowing.get_mut(tenant) {
+        Some(before) => *before = newest.max(*before),
+        None => drop(overflowing.insert(tenant.to_owned(), newest)),
+    }
+}
+
 fn report_losses(files: &dyn Files, found: &Found) {
     if found.missing > 0 {
         tracing::error!(
@@ -115,10 +128,20 @@ fn report_losses(files: &dyn Files, found: &Found) {
     }
 }
 
-fn report_damage(segment: &Segment) {
-    tracing::error!(
-        file = segment.name,
-        first_lost = segment.last + 1,
-        "the spool is damaged: records can't be read; the file is kept, reading goes on behind it"
-    );
+/// A damaged segment, or one that was kept apart before.
+fn set_apart(
+    files: &dyn Files,
+    segment: &mut Segment,
+    (facts, verdict, lost): (&Facts, Verdict, Lost),
+) {
+    let Facts { name, first, .. } = facts;
+    if facts.is_quarantined {
+        // Nothing new is known of what an older version put aside.
+        if facts.lost.is_some() {
+            segment.name = lost_anew(files, name, *first, lost);
+        }
+    } else if matches!(verdict, Verdict::Damaged { .. }) {
+        segment.is_quarantined = true;
+        segment.name = keep_apart(files, name, *first, lost);
+    }
 }

@@ -5,7 +5,6 @@ use std::{io, sync::atomic::Ordering};
 use crate::spool::{
     Entry, Sequence, SpoolError,
     files::Files,
-    format,
     log::{Log, Segment, locked},
     scan::{Step, Walk},
 };
@@ -82,11 +81,13 @@ impl Log {
             reading.failed = 0;
             match end {
                 End::Taken => {}
-                End::Gone if self.is_listed(&segment) => self.quarantine(&segment),
+                End::Gone if self.is_listed(&segment) => {
+                    self.quarantine(&segment, taken.last);
+                }
                 End::Gone => {}
                 // What was taken is good. The next call finds out about the rest, if it is still bad.
                 End::Damage if !taken.entries.is_empty() => break,
-                End::Damage => self.quarantine(&segment),
+                End::Damage => self.quarantine(&segment, taken.last),
             }
         }
         Ok(taken.entries)
@@ -144,81 +145,4 @@ impl Log {
         });
         Ok(End::Taken)
     }
-
-    /// Keeps a damaged file under another name, and its unreadable records out of the way.
-    fn quarantine(&self, segment: &Segment) {
-        let mut writing = locked(&self.writing);
-        let through = readable_through(&*self.files, segment);
-        // A second look may have been luckier.
-        let Some(dropped) = segment.last.checked_sub(through).filter(|lost| *lost > 0) else {
-            return;
-        };
-        if writing
-            .open
-            .as_ref()
-            .is_some_and(|open| open.first == segment.first)
-        {
-            writing.open = None;
-        }
-        let name = if segment.is_quarantined {
-            segment.name.clone()
-        } else {
-            keep_apart(&*self.files, &segment.name, segment.first)
-        };
-        tracing::error!(
-            file = name,
-            first_lost = through + 1,
-            records = dropped,
-            "the spool is damaged: records can't be read; the file is kept"
-        );
-        let mut state = locked(&self.state);
-        let before = state.records();
-        let cursor = state.cursor;
-        let of_it = |one: &&mut Segment| one.name == segment.name;
-        if let Some(one) = state.segments.iter_mut().find(of_it) {
-            // More may have been written to it since it was looked up; that is lost with the rest.
-            one.last = through;
-            one.name.clone_from(&name);
-            if !one.is_quarantined {
-                one.is_quarantined = true;
-                self.bytes.fetch_sub(one.bytes, Ordering::SeqCst);
-                state.quarantined.push(name);
-            }
-        }
-        state
-            .segments
-            .retain(|one| one.last > cursor.max(one.first - 1));
-        self.renounce(before - state.records());
-        self.readable.send_replace(state.last());
-    }
-}
-
-/// The last record that can be read from the front without a hole.
-fn readable_through(files: &dyn Files, segment: &Segment) -> u64 {
-    let mut through = segment.first.saturating_sub(1);
-    let mut walk = Walk::start(files, segment.name.clone(), segment.first);
-    while let Ok(Step::Record { sequence, .. }) = walk.step() {
-        through = sequence;
-    }
-    through
-}
-
-/// Renames a damaged file; gives the name that it has then. What can't be renamed is found again at the
-/// next start.
-pub(super) fn keep_apart(files: &dyn Files, name: &str, first: u64) -> String {
-    let taken = files.list().unwrap_or_default();
-    let is_free = |name: &String| taken.iter().all(|file| file.name != *name);
-    let kept = (0..=taken.len())
-        .map(|copy| format::quarantined_name(first, copy))
-        .find(is_free);
-    let kept = kept.unwrap_or_else(|| name.to_owned());
-    if let Err(error) = files.rename(name, &kept) {
-        tracing::error!(file = name, %error, "a damaged file of the spool keeps its name");
-        return name.to_owned();
-    }
-    // A crash that undoes the renaming leaves the damage to be found once more.
-    if let Err(error) = files.sync_folder() {
-        tracing::warn!(%error, "the spool's folder could not be synced after a renaming");
-    }
-    kept
 }

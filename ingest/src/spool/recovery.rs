@@ -11,6 +11,7 @@ use crate::spool::{
     SpoolError,
     files::{Files, Listed},
     format::{self, CURSOR, HEADER_BYTES},
+    names::{Lost, Name, parse_name},
     scan::{self, Behind, Step, Walk},
 };
 
@@ -22,6 +23,8 @@ pub(super) struct Facts {
     /// By its name.
     pub(super) first: u64,
     pub(super) is_quarantined: bool,
+    /// By its name too, of one that is quarantined.
+    pub(super) lost: Option<Lost>,
     /// What was promised before it, by its header or its first record; `None`: both are bad.
     pub(super) before: Option<u64>,
     /// The last record that follows from the first without a hole; `first - 1`: none.
@@ -78,9 +81,48 @@ impl Found {
     pub(super) fn next_sequence(&self) -> u64 {
         let used = self.segments.iter().flat_map(|(facts, _)| {
             let before = facts.before.unwrap_or_default();
-            [facts.first, facts.through, before, facts.behind.sequence]
+            // Those that only a name tells of were used too.
+            let lost = facts.lost.map_or(0, |lost| lost.last);
+            [
+                facts.first,
+                facts.through,
+                before,
+                facts.behind.sequence,
+                lost,
+            ]
         });
         used.fold(self.cursor, u64::max).saturating_add(1)
+    }
+
+    /// Each segment, with what is lost of it if it is damaged.
+    pub(super) fn judged(&self) -> impl Iterator<Item = (&Facts, Verdict, Lost)> {
+        let facts = self.segments.iter().map(|(facts, _)| facts);
+        let bounds = bounds(facts);
+        let both = self.segments.iter().zip(bounds);
+        both.map(|((facts, verdict), bounds)| (facts, *verdict, lost(facts, bounds, self.cursor)))
+    }
+}
+
+/// Nothing up to the cursor is lost, but it goes past what a quarantined file has lost once: from then on
+/// only the name knows. Without that, what the file itself says is known, and never that it is all.
+fn lost(facts: &Facts, bounds: Bounds, cursor: u64) -> Lost {
+    let behind = |read: u64| read.saturating_add(1);
+    match facts.lost {
+        Some(lost) if cursor >= lost.last => lost,
+        Some(lost) => Lost {
+            first: behind(facts.through.max(cursor)),
+            ..lost
+        },
+        None if facts.is_quarantined => Lost {
+            first: behind(facts.through),
+            last: facts.behind.acknowledged.max(facts.promised),
+            is_all: false,
+        },
+        None => Lost {
+            first: behind(facts.through.max(cursor)),
+            last: bounds.promised,
+            is_all: bounds.is_all,
+        },
     }
 }
 
@@ -96,17 +138,17 @@ pub(super) fn find(
     let (mut cursor, is_cursor_damaged) = read_cursor(files)?;
     let mut segments: Vec<_> = listed
         .into_iter()
-        .filter_map(|file| Some((format::parse_name(&file.name)?, file)))
+        .filter_map(|file| Some((parse_name(&file.name)?, file)))
         .collect();
     segments.sort_by(|(a, x), (b, y)| (a, &x.name).cmp(&(b, &y.name)));
     let mut facts = Vec::with_capacity(segments.len());
-    for ((first, is_quarantined), file) in segments {
+    for (name, file) in segments {
         let mut of_record = |seen: &Seen<'_>| {
             if seen.sequence > cursor {
                 each(seen);
             }
         };
-        facts.extend(look(files, file, (first, is_quarantined), &mut of_record)?);
+        facts.extend(look(files, file, name, &mut of_record)?);
     }
     let verdicts = judge(&facts, cursor);
     let before = |facts: Option<&Facts>| facts.and_then(|one| one.before).unwrap_or_default();
@@ -145,7 +187,11 @@ fn read_cursor(files: &dyn Files) -> Result<(u64, bool), SpoolError> {
 fn look(
     files: &dyn Files,
     file: Listed,
-    (first, is_quarantined): (u64, bool),
+    Name {
+        first,
+        is_quarantined,
+        lost,
+    }: Name,
     each: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<Option<Facts>, SpoolError> {
     let header = scan::read_header(files, &file.name, first)?;
@@ -154,6 +200,7 @@ fn look(
         name: file.name,
         first,
         is_quarantined,
+        lost,
         before: None,
         through: first.saturating_sub(1),
         end: 0,
@@ -222,17 +269,17 @@ fn walk_over(
 
 /// What others say of the records of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bounds {
+struct Bounds {
     /// It has none behind this one.
     upper: u64,
     /// Those up to here were promised, more may have been in the last segment.
-    pub(super) promised: u64,
+    promised: u64,
     /// Another was begun after it, so that `promised` is all.
-    pub(super) is_all: bool,
+    is_all: bool,
 }
 
 /// Of each segment.
-pub(super) fn bounds<'a>(facts: impl DoubleEndedIterator<Item = &'a Facts>) -> Vec<Bounds> {
+fn bounds<'a>(facts: impl DoubleEndedIterator<Item = &'a Facts>) -> Vec<Bounds> {
     let mut bounds = Vec::new();
     // Seen from the end: what was promised at any later time, what was promised when something later was
     // begun, and where the next segment begins.
@@ -259,7 +306,7 @@ pub(super) fn bounds<'a>(facts: impl DoubleEndedIterator<Item = &'a Facts>) -> V
 }
 
 /// What becomes of each segment.
-pub(super) fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
+fn judge(facts: &[Facts], cursor: u64) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(facts.len());
     let mut is_last = true;
     for (segment, bounds) in facts.iter().zip(bounds(facts.iter())).rev() {

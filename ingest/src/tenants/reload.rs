@@ -34,7 +34,10 @@ pub struct Watch {
     current: Arc<Current>,
     part: Part,
     metrics: Arc<Metrics>,
+    before_use: BeforeUse,
 }
+
+type BeforeUse = Box<dyn Fn(&Tenants) + Send + Sync>;
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,7 +60,15 @@ impl Watch {
             current,
             part,
             metrics,
+            before_use: Box::new(|_| ()),
         }
+    }
+
+    /// Shows tenants to this before any webhook meets them.
+    #[must_use]
+    pub fn before_use(self, look: impl Fn(&Tenants) + Send + Sync + 'static) -> Self {
+        let before_use = Box::new(look);
+        Self { before_use, ..self }
     }
 
     /// Looks once; what is new and good is in use afterwards.
@@ -71,6 +82,7 @@ impl Watch {
             current,
             part,
             metrics,
+            before_use,
         } = self;
         let before = current.load_full();
         let look = tokio::task::spawn_blocking(move || {
@@ -88,6 +100,7 @@ impl Watch {
         if let Some(outcome) = news {
             metrics.tenants_read(outcome.is_ok());
             if let Ok(tenants) = outcome {
+                before_use(&tenants);
                 replaced.0.extend(current.swap(Some(Arc::new(tenants))));
                 part.ready();
             }
@@ -98,6 +111,7 @@ impl Watch {
             current,
             part,
             metrics,
+            before_use,
         })
     }
 
@@ -232,7 +246,28 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    #[tokio::test]
+    async fn tenants_are_shown_before_a_webhook_can_meet_them() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("tenants.toml");
+        fs::write(&file, "[tenants.acme]\n").unwrap();
+        let current = Arc::new(Current::empty());
+        let metrics = Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap());
+        let part = runtime::health::Health::default().part("tenants");
+        let (shown, all) = (Arc::new(AtomicBool::new(false)), Arc::clone(&current));
+        let is_shown = Arc::clone(&shown);
+        let watch = Watch::new(file, Arc::clone(&current), (part, metrics));
+        let watch = watch.before_use(move |_| {
+            assert!(all.load().is_none());
+            is_shown.store(true, Ordering::Relaxed);
+        });
+        watch.look().await.unwrap();
+        assert!(shown.load(Ordering::Relaxed) && current.load().is_some());
+    }
 
     #[test]
     fn replaced_tenants_are_freed_once_no_request_looks_into_them() {

@@ -85,6 +85,8 @@ struct Inner {
     /// Calls of a kind that still succeed, then how many fail.
     faults: Option<(Call, usize, usize)>,
     is_full: bool,
+    /// Files that could not be renamed.
+    kept_names: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +104,7 @@ impl Memory {
             dice: Dice::new(seed),
             faults: None,
             is_full: false,
+            kept_names: 0,
         })))
     }
 
@@ -169,6 +172,11 @@ impl Memory {
             .inodes
             .iter()
             .any(|inode| inode.lost_to > inode.lost_from)
+    }
+
+    /// Whether some file could not be renamed.
+    pub(super) fn kept_a_name(&self) -> bool {
+        locked(&self.0).kept_names > 0
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -270,7 +278,10 @@ impl Files for Memory {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut inner = locked(&self.0);
-        inner.fails(Call::Write)?;
+        if let Err(error) = inner.fails(Call::Write) {
+            inner.kept_names += 1;
+            return Err(error);
+        }
         inner.inode(from)?;
         inner.change(Change::Rename(from.to_owned(), to.to_owned()));
         Ok(())

@@ -1,7 +1,10 @@
 //! Any course of appends, reads, settlements, failures, crashes and damage, beside a model that knows
 //! what was promised.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
@@ -10,8 +13,9 @@ use super::memory::{Dice, Memory};
 use crate::spool::{
     Entry, Opened, Sequence, SpoolError,
     files::Files,
-    format::{self, CURSOR, Frame, Front, HEADER_BYTES, parse_name},
+    format::{CURSOR, Frame, Front, HEADER_BYTES},
     log::{Limits, Log, locked},
+    names::{Lost, parse_name, quarantined_name, segment_name},
 };
 
 #[derive(Clone, Debug)]
@@ -67,6 +71,11 @@ struct Model {
     refused: Vec<u64>,
     /// What this process has read, and what it has settled.
     read: Vec<(Sequence, u64)>,
+    /// What was read and then settled, by any process: that is in Kafka. With it what may be settled.
+    delivered: BTreeSet<u64>,
+    delivered_maybe: BTreeSet<u64>,
+    /// Damaged at the end of the last file, where nothing says that they were promised: cut as if torn.
+    cut: BTreeSet<u64>,
 }
 
 struct Course {
@@ -188,8 +197,12 @@ impl Course {
             return;
         };
         self.model.settled_maybe = self.model.settled_maybe.max(id);
+        let read = self.model.read.iter().take(index);
+        let read: Vec<u64> = read.map(|(sequence, _)| sequence.0).collect();
+        self.model.delivered_maybe.extend(&read);
         if self.log.settle(sequence).is_ok() {
             self.model.settled = self.model.settled.max(id);
+            self.model.delivered.extend(read);
         }
     }
 
@@ -206,8 +219,18 @@ impl Course {
         };
         self.check_opened(&opened);
         self.log = log;
+        self.note_cut();
         self.model.refused.clear();
         self.model.read.clear();
+    }
+
+    fn note_cut(&mut self) {
+        let state = locked(&self.log.state);
+        for segment in state.segments.iter().filter(|one| !one.is_quarantined) {
+            let lies = self.model.promised.values();
+            let cut = lies.filter(|l| l.first == segment.first && l.sequence > segment.last);
+            self.model.cut.extend(cut.map(|lies| lies.sequence));
+        }
     }
 
     fn check_opened(&self, opened: &Opened) {
@@ -217,10 +240,8 @@ impl Course {
         }
         assert_eq!(opened.missing, 0);
         for name in &opened.quarantined {
-            let (first, is_quarantined) = parse_name(name).unwrap();
-            assert!(is_quarantined || self.model.is_blamed(first), "{name}");
             assert!(
-                self.model.is_blamed(first),
+                self.model.is_blamed(parse_name(name).unwrap().first),
                 "{name} is kept, and nobody damaged it"
             );
         }
@@ -245,7 +266,7 @@ impl Course {
         let bit = self.dice.below(bytes.len() * 8);
         if name == CURSOR {
             self.model.is_cursor_damaged = true;
-        } else if let Some((first, _)) = parse_name(name)
+        } else if let Some(first) = parse_name(name).map(|name| name.first)
             && let Some(sequence) = record_at(&bytes, first, bit / 8)
         {
             let damage = self.model.damage.entry(first).or_insert(sequence);
@@ -273,6 +294,28 @@ impl Course {
         }
     }
 
+    /// What a name calls lost is in Kafka for none of its records; what is not there was called lost.
+    fn check_lost(&self, name: &str) {
+        let Some((first, lost)) = parse_name(name).and_then(|n| Some((n.first, n.lost?))) else {
+            return;
+        };
+        let called = lost.first..=lost.last;
+        let delivered = |sequence: &u64| called.contains(sequence);
+        assert!(!self.model.delivered.iter().any(delivered), "{name}");
+        // A file that decayed, and could not get its new name, says too little.
+        if !lost.is_all || self.memory.kept_a_name() {
+            return;
+        }
+        for lies in self.model.promised.values().filter(|l| l.first == first) {
+            let (one, model) = (&lies.sequence, &self.model);
+            let is_told = called.contains(one) || model.delivered_maybe.contains(one);
+            assert!(
+                is_told || model.cut.contains(one),
+                "{name} says nothing of {lies:?}"
+            );
+        }
+    }
+
     /// Everything that was promised comes out, and afterwards nothing is left.
     fn end(&mut self) {
         self.memory.mend();
@@ -288,9 +331,7 @@ impl Course {
         for (id, lies) in self.model.promised.range(last + 1..) {
             assert!(self.model.may_be_lost(*lies), "{id} never came out");
         }
-        if let Some((sequence, _)) = self.model.read.last() {
-            self.log.settle(*sequence).unwrap();
-        }
+        self.settle(255);
         // Damage is found by reading too, and then nothing waits.
         assert_eq!(locked(&self.log.state).records(), 0);
         self.restart(true);
@@ -298,6 +339,9 @@ impl Course {
         for name in self.memory.names() {
             let is_kept = name.contains("quarantined");
             assert!(is_kept || name == CURSOR, "{name} is left");
+            if !self.model.is_cursor_damaged {
+                self.check_lost(&name);
+            }
         }
     }
 }
@@ -389,8 +433,16 @@ proptest! {
         };
         for (first, is_quarantined, bytes) in &files {
             let name = match is_quarantined {
-                true => format::quarantined_name(*first, 0),
-                false => format::segment_name(*first),
+                true => quarantined_name(
+                    *first,
+                    Lost {
+                        first: *first,
+                        last: *first + bytes.len() as u64,
+                        is_all: bytes.len() % 2 == 0,
+                    },
+                    0,
+                ),
+                false => segment_name(*first),
             };
             write(&name, bytes);
         }
