@@ -5,7 +5,8 @@
 //! event and has not heard of it says so to it, in case the predecessor was never told. A path is a function of what is known in
 //! the end, not of the order in which it came: claims are ranked by (occurred_at, event_id), links
 //! of one sender by a version. A path that meets itself is a cycle; it is cut before its smallest
-//! order id, by every member in the same way, so that no message chases another.
+//! order id, by every member in the same way, so that no message chases another. One that is longer than a
+//! path may be shows by the smallest order that was cut off from it.
 
 mod message;
 
@@ -18,8 +19,8 @@ pub use message::{Claim, Evidence, Link, Message, Successor};
 pub const ANCESTORS_MAX: usize = 64;
 /// Most predecessors, and most successors, that one order may claim.
 const CLAIMS_MAX: usize = 64;
-/// How often an order may lose its path for being too long before it stays without one: a cycle
-/// that is longer than the limit would otherwise never come to rest.
+/// How often an order may lose its path for being too long before it stays without one, so that every
+/// chain comes to rest, whatever is told in it.
 const CUTS_MAX: u8 = 8;
 
 /// Why a link was left out.
@@ -48,6 +49,8 @@ struct Parent {
     version: Option<u64>,
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     ancestors: Vec<OrderId>,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    beyond: Option<OrderId>,
     /// It is still to be told that this order continues it.
     #[serde(rename = "u", default, skip_serializing_if = "is_false")]
     untold: bool,
@@ -81,6 +84,10 @@ pub struct Lineage {
     /// Ancestors, first order first.
     #[serde(rename = "p", skip_serializing_if = "Vec::is_empty")]
     path: Vec<OrderId>,
+    /// The smallest of those that were cut off before the path. Told on, it shows the smallest order of a circle
+    /// that is longer than any path that it comes before itself.
+    #[serde(rename = "b", skip_serializing_if = "Option::is_none")]
+    beyond: Option<OrderId>,
     #[serde(rename = "v")]
     version: u64,
     #[serde(rename = "c")]
@@ -189,7 +196,12 @@ impl Lineage {
     pub fn hear(&mut self, own: &OrderId, message: Message) -> Learned {
         match message {
             Message::Link(link) => {
-                self.parent(own, link.claim, Some((link.version, link.ancestors)))
+                let path = Path {
+                    version: link.version,
+                    ancestors: link.ancestors,
+                    beyond: link.beyond,
+                };
+                self.parent(own, link.claim, Some(path))
             }
             Message::Successor(said) => self.child(own, said.claim, true),
         }
@@ -201,6 +213,7 @@ impl Lineage {
             parents,
             children,
             path,
+            beyond,
             version,
             ..
         } = self;
@@ -227,6 +240,7 @@ impl Lineage {
                 claim: from_here(&child.claim),
                 version: *version,
                 ancestors: path.iter().chain([own]).cloned().collect(),
+                beyond: beyond.clone(),
                 again,
                 evidence: None,
             };
@@ -235,12 +249,7 @@ impl Lineage {
         messages
     }
 
-    fn parent(
-        &mut self,
-        own: &OrderId,
-        claim: Claim,
-        path: Option<(u64, Vec<OrderId>)>,
-    ) -> Learned {
+    fn parent(&mut self, own: &OrderId, claim: Claim, path: Option<Path>) -> Learned {
         if claim.order_id == *own {
             return Learned::default();
         }
@@ -263,6 +272,7 @@ impl Lineage {
                     claim: claim.clone(),
                     version: None,
                     ancestors: Vec::new(),
+                    beyond: None,
                     untold: false,
                 };
                 self.parents.push(parent);
@@ -273,11 +283,12 @@ impl Lineage {
             if claim < parent.claim {
                 parent.claim = claim;
             }
-            if let Some((version, ancestors)) = path
-                && parent.version.is_none_or(|known| known < version)
+            if let Some(path) = path
+                && parent.version.is_none_or(|known| known < path.version)
             {
-                parent.version = Some(version);
-                parent.ancestors = ancestors;
+                parent.version = Some(path.version);
+                parent.ancestors = path.ancestors;
+                parent.beyond = path.beyond;
             }
         }
         self.parents.sort_by(|a, b| a.claim.cmp(&b.claim));
@@ -291,47 +302,66 @@ impl Lineage {
     /// Adopts the path of the chosen predecessor. Says whether it is another one than before, and
     /// whether it was cut just now.
     fn resolve(&mut self, own: &OrderId) -> (bool, bool) {
-        let mut path = self
+        let (mut path, mut beyond) = self
             .parents
             .first()
-            .map_or_else(Vec::new, |parent| adopt(own, parent));
+            .map_or_else(Default::default, |parent| adopt(own, parent));
         let is_cut = path.len() > ANCESTORS_MAX || (self.cuts >= CUTS_MAX && !path.is_empty());
         let cut_now = is_cut && !self.is_cut;
         if is_cut {
-            path.clear();
+            beyond = beyond.into_iter().chain(path.drain(..)).min();
         }
         if cut_now {
             self.cuts = self.cuts.saturating_add(1);
         }
+        if self.cuts >= CUTS_MAX {
+            // it stays the first, so that nothing that was told of a circle which is no more goes round for ever
+            beyond = None;
+        }
         self.is_cut = is_cut;
         let moved = path != self.path;
-        if moved {
+        if moved || beyond != self.beyond {
             self.path = path;
+            self.beyond = beyond;
             self.version += 1;
         }
         (moved, cut_now)
     }
 }
 
-/// The path to `own` through its predecessor. What the predecessor did not say yet is left open: it
-/// counts as the first order until it speaks.
-fn adopt(own: &OrderId, parent: &Parent) -> Vec<OrderId> {
-    if parent.ancestors.is_empty() {
-        return vec![parent.claim.order_id.clone()];
+/// What a predecessor says of its own path.
+struct Path {
+    version: u64,
+    ancestors: Vec<OrderId>,
+    beyond: Option<OrderId>,
+}
+
+/// The path to `own` through its predecessor, and the smallest order that was cut off before it. What the
+/// predecessor did not say yet is left open: it counts as the first order until it speaks.
+fn adopt(own: &OrderId, parent: &Parent) -> (Vec<OrderId>, Option<OrderId>) {
+    let Parent {
+        ancestors, beyond, ..
+    } = parent;
+    if ancestors.is_empty() {
+        return (vec![parent.claim.order_id.clone()], None);
     }
-    let Some(met) = parent.ancestors.iter().position(|order| order == own) else {
-        return parent.ancestors.clone();
+    let Some(met) = ancestors.iter().position(|order| order == own) else {
+        // the way up from here comes to itself again, and nothing on it is smaller
+        let is_least = beyond.as_ref() == Some(own) && ancestors.iter().all(|order| order > own);
+        return if is_least {
+            (Vec::new(), None)
+        } else {
+            (ancestors.clone(), beyond.clone())
+        };
     };
     // From its own name on, the path is the whole cycle.
-    let cycle = parent.ancestors.iter().skip(met);
+    let cycle = ancestors.iter().skip(met);
     let first = cycle.clone().min();
     if first == Some(own) {
-        return Vec::new();
+        return (Vec::new(), None);
     }
-    cycle
-        .skip_while(|order| Some(*order) != first)
-        .cloned()
-        .collect()
+    let from_first = cycle.skip_while(|order| Some(*order) != first);
+    (from_first.cloned().collect(), None)
 }
 
 #[cfg(test)]

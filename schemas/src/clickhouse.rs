@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub const DATABASE: &str = "{database}";
 
 /// The tables that the sink loads; each has its own insert deduplication.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 10] = [
     "events_log",
     "orders_log",
     "receipts_log",
@@ -22,6 +22,8 @@ pub const TABLES: [&str; 8] = [
     "first_loads_log",
     "replays_log",
     "places_log",
+    "loads_log",
+    "gaps_log",
 ];
 
 /// One numbered file.
@@ -161,6 +163,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 25,
         name: "orders_behind",
         sql: include_str!("../clickhouse/025_orders_behind.sql"),
+    },
+    Migration {
+        version: 26,
+        name: "topic_gaps",
+        sql: include_str!("../clickhouse/026_topic_gaps.sql"),
     },
 ];
 

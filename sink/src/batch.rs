@@ -4,6 +4,7 @@
 //! Kafka before the insert. Read again after a crash, the same ranges give the same bytes under the
 //! same token, whatever else the topics hold by then.
 
+mod gap;
 mod intent;
 mod recovery;
 
@@ -16,7 +17,8 @@ use std::{
 
 use schemas::{Micros, SetAside};
 
-pub use intent::{Intent, METADATA_BYTES_MAX, Partition, Span, UnreadableIntent};
+pub use gap::{Cause, Gap, gaps};
+pub use intent::{Intent, METADATA_BYTES_MAX, Partition, Span, UnreadableIntent, settled_metadata};
 pub use recovery::{Committed, Recovery, recover};
 
 use crate::{native, row::Rows, table::Table};

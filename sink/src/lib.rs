@@ -26,6 +26,7 @@ mod asides;
 mod condition;
 mod decode;
 pub mod frontier;
+mod ledger;
 mod loader;
 pub mod metrics;
 mod observer;
@@ -45,6 +46,7 @@ use crate::{
     clickhouse::Store,
     condition::Condition,
     decode::Decode,
+    ledger::Ledger,
     loader::Loader,
     metrics::Metrics,
     observer::Observer,
@@ -151,6 +153,7 @@ fn parts(
             metrics: metrics.clone(),
             part: part.clone(),
         },
+        ledger: Ledger::new(store.clone(), table, &prefix),
         decode: Decode::new(table, registry.clone(), handle.clone()),
         asides: Asides::new(kafka.clone(), prefix, registry, handle.clone()),
         metrics: metrics.clone(),

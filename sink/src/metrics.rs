@@ -18,6 +18,7 @@ pub struct Metrics {
     retries: IntCounterVec,
     adjusted: IntCounterVec,
     rebalances: IntCounterVec,
+    gaps: IntCounterVec,
     held: IntGaugeVec,
     lag: IntGaugeVec,
     pending: GaugeVec,
@@ -32,6 +33,13 @@ fn registered<C: Collector + Clone + 'static>(
 ) -> Result<C, prometheus::Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
+}
+
+fn failing_mutations() -> Result<IntGauge, prometheus::Error> {
+    IntGauge::new(
+        "waybill_sink_store_failing_mutations",
+        "Mutations of the store's tables that are not done and failed last time",
+    )
 }
 
 fn load_buckets() -> HistogramOpts {
@@ -86,6 +94,11 @@ impl Metrics {
                 &["table"],
             )?,
             rebalances: counter("waybill_sink_rebalances_total", "Assignments", &["table"])?,
+            gaps: counter(
+                "waybill_sink_gaps_total",
+                "Ranges of offsets that the sink was moved past, or that Kafka deleted before it read them",
+                &["table"],
+            )?,
             held: gauge(
                 "waybill_sink_held_records",
                 "Records taken and not settled yet",
@@ -106,13 +119,7 @@ impl Metrics {
                 )?,
             )?,
             load: registered(registry, HistogramVec::new(load_buckets(), &["table"])?)?,
-            failing_mutations: registered(
-                registry,
-                IntGauge::new(
-                    "waybill_sink_store_failing_mutations",
-                    "Mutations of the store's tables that are not done and failed last time",
-                )?,
-            )?,
+            failing_mutations: registered(registry, failing_mutations()?)?,
         };
         metrics.begin();
         Ok(metrics)
@@ -123,6 +130,7 @@ impl Metrics {
         for table in Table::ALL {
             let labels = [table.label()];
             self.retries.with_label_values(&labels).inc_by(0);
+            self.gaps.with_label_values(&labels).inc_by(0);
             self.pending.with_label_values(&labels).set(0.0);
         }
     }
@@ -181,6 +189,12 @@ impl Metrics {
 
     pub fn rebalance(&self, table: Table) {
         self.rebalances.with_label_values(&[table.label()]).inc();
+    }
+
+    pub fn passed_over(&self, table: Table, ranges: usize) {
+        self.gaps
+            .with_label_values(&[table.label()])
+            .inc_by(u64::try_from(ranges).unwrap_or(0));
     }
 
     pub fn pending(&self, table: Table, seconds: f64) {

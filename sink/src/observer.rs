@@ -282,14 +282,10 @@ impl Observer {
         let values: Vec<String> = rows
             .iter()
             .map(|(consumer, partition, offset)| {
-                let topic = partition
-                    .topic
-                    .name(&self.prefix)
-                    .replace('\\', "\\\\")
-                    .replace('\'', "\\'");
+                let topic = Store::literal(&partition.topic.name(&self.prefix));
                 let number = partition.number;
                 format!(
-                    "('{consumer}', '{topic}', {number}, {offset}, \
+                    "('{consumer}', {topic}, {number}, {offset}, \
                      fromUnixTimestamp64Micro({observed_at}, 'UTC'))"
                 )
             })

@@ -27,10 +27,11 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use crate::{
-    batch::{Block, Filling, Limits, Partition, Row},
+    batch::{Block, Filling, Limits, Partition, Row, Span},
     check,
     clickhouse::{Store, StoreError},
     decode::Decode,
+    ledger::Ledger,
     loader::Loader,
     metrics::Metrics,
     row::Rows,
@@ -76,6 +77,20 @@ pub struct Reloaded {
     pub refused: u64,
     /// Where the first of these stand.
     pub refused_at: Vec<String>,
+    /// Webhooks whose place in the raw topics was noted again.
+    pub places: u64,
+    /// Ranges that the sink had passed over and that are read now, as far as Kafka has them.
+    pub gaps_closed: u64,
+}
+
+/// What is read of a partition.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    partition: Partition,
+    /// None where nothing is as young as was asked for.
+    first: Option<i64>,
+    /// One past what the group has passed.
+    end: i64,
 }
 
 /// One table's topics, read again.
@@ -85,6 +100,7 @@ struct Reload<'a> {
     table: Table,
     reader: BaseConsumer,
     loader: Loader,
+    ledger: Ledger,
     decode: Decode,
     filling: Filling,
     /// Of the rows in `filling`.
@@ -106,12 +122,17 @@ pub fn reload(
     mut progress: impl FnMut(&Reloaded),
 ) -> anyhow::Result<Reloaded> {
     let mut reload = Reload::new(from, table, handle)?;
+    let mut read = Vec::new();
     for topic in table.topics() {
-        for (partition, start, end) in reload.ranges(*topic, since)? {
-            reload.range(partition, (start, end), &mut progress)?;
+        for range in reload.ranges(*topic, since)? {
+            if let Some(first) = range.first.filter(|first| *first < range.end) {
+                reload.range(range.partition, (first, range.end), &mut progress)?;
+            }
+            read.push(range);
         }
     }
     reload.flush()?;
+    reload.close_gaps(&read)?;
     progress(&reload.done);
     Ok(reload.done)
 }
@@ -126,7 +147,7 @@ impl<'a> Reload<'a> {
             .block_on(check::check(Store::new(from.clickhouse)))
             .context("the store can't take rows (WAYBILL__CLICKHOUSE__URL)")?;
         let loader = Loader {
-            store,
+            store: store.clone(),
             shapes: Arc::new(shapes),
             table,
             prefix: from.prefix.to_owned(),
@@ -142,6 +163,7 @@ impl<'a> Reload<'a> {
             table,
             reader: config.create().context("making a Kafka client")?,
             loader,
+            ledger: Ledger::new(store, table, from.prefix),
             decode: Decode::new(table, registry, handle.clone()),
             filling: Filling::new(table, LIMITS),
             identities: HashMap::new(),
@@ -150,7 +172,7 @@ impl<'a> Reload<'a> {
     }
 
     /// The partitions of a topic with what the group has passed since then.
-    fn ranges(&self, topic: Topic, since: Micros) -> anyhow::Result<Vec<(Partition, i64, i64)>> {
+    fn ranges(&self, topic: Topic, since: Micros) -> anyhow::Result<Vec<Range>> {
         let name = topic.name(self.from.prefix);
         let asking = || format!("asking Kafka about {name} (WAYBILL__KAFKA__BOOTSTRAP_SERVERS)");
         let metadata = self.reader.fetch_metadata(Some(&name), ANSWER_TIME_MAX);
@@ -169,12 +191,12 @@ impl<'a> Reload<'a> {
         for start in starts.with_context(asking)?.elements() {
             let end = passed.find_partition(&name, start.partition());
             let end = end.and_then(|end| end.offset().to_raw()).unwrap_or(0);
-            // none where nothing is as young as that
-            let start_at = start.offset().to_raw().filter(|at| *at >= 0);
-            if let Some(first) = start_at.filter(|first| *first < end) {
-                let number = start.partition();
-                ranges.push((Partition { topic, number }, first, end));
-            }
+            let number = start.partition();
+            ranges.push(Range {
+                partition: Partition { topic, number },
+                first: start.offset().to_raw().filter(|at| *at >= 0),
+                end,
+            });
         }
         Ok(ranges)
     }
@@ -230,12 +252,20 @@ impl<'a> Reload<'a> {
         };
         let block = self.filling.close(intent);
         let identities = std::mem::take(&mut self.identities);
-        let filled = self.handle.block_on(self.fill(&block, &identities));
-        let (inserted, refused) = filled.with_context(|| {
+        let filled = self.handle.block_on(async {
+            let (inserted, refused) = self.fill(&block, &identities).await?;
+            let places = match self.table {
+                Table::Receipts => self.places(&block, &refused).await?,
+                Table::Events | Table::Orders | Table::SetAside => 0,
+            };
+            Ok::<_, StoreError>((inserted, refused, places))
+        });
+        let (inserted, refused, places) = filled.with_context(|| {
             let table = self.table.name();
             format!("{table} takes no rows; what was loaded until now stays, so try again")
         })?;
         let done = &mut self.done;
+        done.places += places as u64;
         done.records += records as u64;
         done.there += (block.rows.len() - inserted - refused.len()) as u64;
         done.loaded += inserted as u64;
@@ -277,5 +307,54 @@ impl<'a> Reload<'a> {
         let rest = block.without(&there);
         let refused = self.loader.rest(&rest).await?;
         Ok((rest.rows.len() - refused.len(), refused))
+    }
+
+    /// A place that somebody deleted would be a gap for ever: its receipt stands, so no insert notes it.
+    async fn places(&self, block: &Block, refused: &[Row]) -> Result<usize, StoreError> {
+        let mut missing = Vec::new();
+        for span in &block.intent.spans {
+            let known = self.ledger.places(*span).await?;
+            let rows = block.rows.iter().filter(|row| {
+                let is_new = row.partition == span.partition && !known.contains(&row.offset);
+                is_new && !refused.contains(row)
+            });
+            missing.extend(rows.map(|row| (row.partition, row.offset)));
+        }
+        self.ledger.write_places(&missing).await?;
+        Ok(missing.len())
+    }
+
+    /// A range counts as read if all of it was that Kafka still has, and no row was refused.
+    fn close_gaps(&mut self, read: &[Range]) -> anyhow::Result<()> {
+        let asking = "asking the store which ranges were passed over";
+        let open = self.handle.block_on(self.ledger.open_gaps());
+        let mut closed = Vec::new();
+        for gap in open.context(asking)? {
+            let Span {
+                partition,
+                first,
+                last,
+            } = gap.span;
+            let Some(range) = read.iter().find(|range| range.partition == partition) else {
+                continue;
+            };
+            let name = partition.topic.name(self.from.prefix);
+            let ends = self
+                .reader
+                .fetch_watermarks(&name, partition.number, ANSWER_TIME_MAX);
+            let (kept, log_end) = ends.with_context(|| format!("asking Kafka about {name}"))?;
+            if range.first.unwrap_or(log_end) <= first.max(kept) && range.end.max(kept) > last {
+                closed.push(gap);
+            }
+        }
+        if self.done.refused == 0 {
+            let now = SystemClock.now_micros();
+            let written = self
+                .handle
+                .block_on(self.ledger.write_gaps(&closed, true, now));
+            written.context("noting which ranges are read now; try again")?;
+            self.done.gaps_closed = closed.len() as u64;
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use progress::Progress;
 use rdkafka::message::OwnedMessage;
 use runtime::{
     backoff::Backoff, clock::SharedClock, health::Part, shutdown::Shutdown, traces::Traces,
@@ -24,6 +25,7 @@ use crate::{
     batch::{Block, Filling, Intent, Limits, Partition, Row},
     clickhouse::StoreError,
     decode::Decode,
+    ledger::Ledger,
     loader::Loader,
     metrics::Metrics,
     source::Member,
@@ -32,6 +34,7 @@ use crate::{
 
 mod blocks;
 mod group;
+mod progress;
 mod records;
 mod spans;
 
@@ -63,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) member: Member,
     pub(crate) loader: Loader,
+    pub(crate) ledger: Ledger,
     pub(crate) decode: Decode,
     pub(crate) asides: Asides,
     pub(crate) metrics: Metrics,
@@ -89,6 +93,7 @@ pub(crate) struct Worker {
     blocked_since: Option<Instant>,
     paused: bool,
     spans: Spans,
+    progress: Progress,
     /// The group has moved on without us: what still arrives is not ours.
     fenced_since: Option<Instant>,
     backoff: Backoff,
@@ -110,6 +115,11 @@ impl Worker {
             blocked_since: None,
             paused: false,
             spans: Spans::new(parts.traces.clone()),
+            progress: Progress::new(
+                parts.ledger.clone(),
+                parts.clock.clone(),
+                parts.handle.clone(),
+            ),
             fenced_since: None,
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             try_again_at: None,
@@ -124,6 +134,7 @@ impl Worker {
             self.follow_group()?;
             self.move_on()?;
             self.take_records()?;
+            self.progress.write_if_due();
             self.look_for_silence();
         }
         self.parts.part.not_ready("stopping");

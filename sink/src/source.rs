@@ -1,13 +1,16 @@
 //! The member of a table's consumer group. Rebalances are only noted inside librdkafka's callback;
 //! the loop takes partitions up and gives them up afterwards, with its pending block in hand.
 
+mod again;
+
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::{
@@ -19,19 +22,17 @@ use rdkafka::{
     util::Timeout,
 };
 use runtime::{
-    kafka::{config::assigned_consumer_config, consumer_config, reach::Reach},
+    kafka::{consumer_config, reach::Reach},
     settings::KafkaSettings,
 };
 use schemas::topics::Topic;
 
 use crate::{
-    batch::{Committed, Intent, Partition, Span},
+    batch::{Committed, Intent, Partition, settled_metadata},
     table::Table,
 };
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
-/// Without a record or the end of the partition for so long, reading again has failed.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What librdkafka told us while it was polled.
 #[derive(Debug)]
@@ -231,6 +232,29 @@ impl Member {
             .collect()
     }
 
+    /// The first offset that Kafka still has of each.
+    pub(crate) fn kept(&self, partitions: &[Partition]) -> KafkaResult<BTreeMap<Partition, i64>> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            // in place of a time, as in Kafka's own protocol
+            let first = Offset::Beginning;
+            list.add_partition_offset(self.name(partition.topic), partition.number, first)?;
+        }
+        let list = self.consumer.offsets_for_times(list, ANSWER_TIME_MAX)?;
+        let mut kept = BTreeMap::new();
+        for element in list.elements() {
+            element.error()?;
+            if let (Some(topic), Some(first)) = (
+                self.context().topic(element.topic()),
+                element.offset().to_raw(),
+            ) {
+                let number = element.partition();
+                kept.insert(Partition { topic, number }, first);
+            }
+        }
+        Ok(kept)
+    }
+
     pub(crate) fn assign(&self, starts: &[(Partition, Option<i64>)]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for (partition, start) in starts {
@@ -271,13 +295,14 @@ impl Member {
         settled: &BTreeMap<Partition, i64>,
         next: Option<&Intent>,
     ) -> Result<(), NotCommitted> {
-        let mut offsets: BTreeMap<Partition, (i64, &str)> = settled
+        let mut offsets: BTreeMap<Partition, (i64, Cow<'_, str>)> = settled
             .iter()
-            .map(|(partition, offset)| (*partition, (*offset, "")))
+            .map(|(partition, offset)| (*partition, (*offset, settled_metadata(*offset).into())))
             .collect();
         let metadata = next.map(Intent::metadata).unwrap_or_default();
         for span in next.iter().flat_map(|intent| &intent.spans) {
-            offsets.insert(span.partition, (span.first, &metadata));
+            let pending = (span.first, Cow::Borrowed(metadata.as_str()));
+            offsets.insert(span.partition, pending);
         }
         let mut list = TopicPartitionList::new();
         for (partition, (offset, metadata)) in offsets {
@@ -285,7 +310,7 @@ impl Member {
             list.add_partition_offset(name, partition.number, Offset::Offset(offset))
                 .map_err(NotCommitted::Unknown)?;
             if let Some(mut element) = list.find_partition(name, partition.number) {
-                element.set_metadata(metadata);
+                element.set_metadata(&*metadata);
             }
         }
         self.consumer
@@ -301,65 +326,6 @@ impl Member {
                 }
                 _ => NotCommitted::Unknown(error),
             })
-    }
-
-    /// Reads the records of some ranges again, one range after the other, outside of the group.
-    pub(crate) fn read_again(
-        &self,
-        spans: &[Span],
-        mut each: impl FnMut(Partition, &BorrowedMessage<'_>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        // a reader each topic: an end of partition is reported without its topic
-        for topic in spans.chunk_by(|a, b| a.partition.topic == b.partition.topic) {
-            let group = format!("{}-again", self.group);
-            let mut config = assigned_consumer_config(&self.kafka, &group);
-            config.set("auto.offset.reset", "earliest");
-            let reader: BaseConsumer = config.create()?;
-            for span in topic {
-                self.read_span(&reader, *span, &mut each)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_span(
-        &self,
-        reader: &BaseConsumer,
-        Span {
-            partition,
-            first,
-            last,
-        }: Span,
-        each: &mut impl FnMut(Partition, &BorrowedMessage<'_>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut list = TopicPartitionList::new();
-        let start = Offset::Offset(first);
-        list.add_partition_offset(self.name(partition.topic), partition.number, start)?;
-        reader.assign(&list)?;
-        let mut heard_at = Instant::now();
-        loop {
-            match reader.poll(Duration::from_millis(100)) {
-                Some(Ok(record)) if record.partition() == partition.number => {
-                    heard_at = Instant::now();
-                    if record.offset() <= last {
-                        each(partition, &record)?;
-                    }
-                    if record.offset() >= last {
-                        return Ok(());
-                    }
-                }
-                // the last records of the range may have been compacted away
-                Some(Err(KafkaError::PartitionEOF(number))) if number == partition.number => {
-                    return Ok(());
-                }
-                Some(Err(error)) => tracing::debug!(%error, "while reading again"),
-                Some(Ok(_)) | None => {}
-            }
-            anyhow::ensure!(
-                heard_at.elapsed() < SILENCE_MAX,
-                "no records of a pending range"
-            );
-        }
     }
 }
 

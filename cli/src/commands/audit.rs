@@ -12,7 +12,7 @@ use crate::{
 ///
 /// Proves that nothing is missing: names every receipt that has fewer outcomes than parts, with where it
 /// was last seen, every receipt that the store lacks although its outcomes are there, every order of which
-/// a row or an event is missing, and, unless it is asked for one tenant, the ranges of the raw topics
+/// a row or an event is missing, and, unless it is asked for one tenant, the ranges of its topics
 /// that the sink passed over; and says whether ingest's spool on this machine (WAYBILL__SPOOL__DIR) still
 /// holds webhooks. Exit code 1 if there is any of these.
 ///
@@ -91,13 +91,15 @@ struct Behind {
     cause: String,
 }
 
-/// A range of a raw topic that the sink passed over.
+/// A range of a topic that the sink passed over.
 #[derive(Debug, Serialize, Deserialize)]
 struct Gap {
     topic: String,
     partition: i32,
     first_offset: i64,
     last_offset: i64,
+    /// UNREAD of a raw topic; of the others MOVED or DELETED.
+    cause: String,
 }
 
 #[derive(Deserialize)]
@@ -119,8 +121,11 @@ const BEHIND: &str = "SELECT u.tenant_id AS tenant_id, u.provider AS provider, u
     AND u.first_received_at < now64(6, 'UTC') - toIntervalSecond({seconds:UInt64}) \
     ORDER BY u.first_received_at, u.order_id LIMIT {limit:UInt32}";
 const GAPS: &str = "SELECT g.topic AS topic, g.partition AS partition, \
-    g.first_offset AS first_offset, g.last_offset AS last_offset \
-    FROM {database}.raw_gaps AS g WHERE {tenant:String} = '' \
+    g.first_offset AS first_offset, g.last_offset AS last_offset, g.cause AS cause \
+    FROM (SELECT r.topic AS topic, r.partition AS partition, r.first_offset AS first_offset, \
+    r.last_offset AS last_offset, 'UNREAD' AS cause FROM {database}.raw_gaps AS r \
+    UNION ALL SELECT t.topic, t.partition, t.first_offset, t.last_offset, toString(t.cause) \
+    FROM {database}.topic_gaps AS t) AS g WHERE {tenant:String} = '' \
     ORDER BY g.topic, g.partition, g.first_offset LIMIT {limit:UInt32}";
 const NAMED_FIRST: &str = " ORDER BY u.received_at, u.receipt_id LIMIT {limit:UInt32}";
 const WHICH: &str = "WHERE ({tenant:String} = '' OR u.tenant_id = {tenant:String}) \
@@ -284,9 +289,15 @@ fn print_unread(audit: &Audit) {
         output::table(&headings, rows);
     }
     for gap in &audit.gaps {
+        let what = match gap.cause.as_str() {
+            "DELETED" => {
+                "Kafka deleted these before the sink read them, so its retention is shorter than the sink may be \
+                 away; once you have noted it, `waybill reload` over their time takes it off this list"
+            }
+            _ => "the sink passed over these; `waybill reload` over their time loads them",
+        };
         output::line(format_args!(
-            "partition {} of {}, offsets {} to {}: the sink passed over these webhooks; `waybill reload` over \
-             their time loads them",
+            "partition {} of {}, offsets {} to {}: {what}",
             gap.partition, gap.topic, gap.first_offset, gap.last_offset
         ));
     }

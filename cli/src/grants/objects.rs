@@ -6,7 +6,7 @@ use schemas::clickhouse::{DATABASE, MIGRATIONS};
 /// Tables that hold nothing of any tenant, and may be read whole: how far each stage has come.
 const OF_NO_TENANT: &[&str] = &["frontiers_log"];
 /// For whoever runs the pipeline: where webhooks of all tenants stand tells how many there are.
-const OF_OPERATORS: &[&str] = &["raw_gaps"];
+const OF_OPERATORS: &[&str] = &["raw_gaps", "topic_gaps"];
 
 /// A table that a view reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +124,13 @@ mod tests {
         ] {
             assert!(objects.views.iter().any(|name| name == view), "{view}");
         }
-        for others in ["raw_gaps", "places_log"] {
+        for others in [
+            "raw_gaps",
+            "topic_gaps",
+            "places_log",
+            "gaps_log",
+            "loads_log",
+        ] {
             assert!(objects.names().all(|name| name != others), "{others}");
         }
         for table in ["events_log", "orders_log", "receipts_log", "set_aside_log"] {

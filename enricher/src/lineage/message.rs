@@ -30,6 +30,9 @@ pub struct Link {
     /// The path to the successor, first order first, the sender last.
     #[serde(rename = "p")]
     pub ancestors: Vec<OrderId>,
+    /// The smallest of the orders before the first ancestor, where the path was cut.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<OrderId>,
     /// The successor was told before, of another path.
     #[serde(rename = "n", default, skip_serializing_if = "is_false")]
     pub again: bool,

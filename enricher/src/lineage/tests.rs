@@ -236,9 +236,29 @@ fn an_event_that_comes_after_the_path_grew_too_long_is_the_evidence() {
 }
 
 #[test]
-fn a_cycle_longer_than_the_limit_comes_to_rest() {
+fn a_cycle_longer_than_the_limit_is_cut_before_its_smallest_order_and_there_alone() {
     let name = |n: i64| format!("{n:03}");
-    heard((0..100).flat_map(|n| both(&name(n), &name((n + 1) % 100), n)));
+    for (length, step) in [
+        (66, 1),
+        (70, 3),
+        (100, 1),
+        (100, 7),
+        (100, 99),
+        (130, 1),
+        (200, 1),
+        (260, 3),
+    ] {
+        let next = |n: i64| (n + step) % length;
+        let net = heard((0..length).flat_map(|n| both(&name(n), &name(next(n)), n)));
+        let mut at = 0;
+        for place in 0..length {
+            let root = net.root(&name(at));
+            let depth = i32::try_from(place % 65).unwrap();
+            assert_eq!(root.1, depth, "{length} {step} {place}");
+            at = next(at);
+        }
+        assert_eq!(at, 0);
+    }
 }
 
 /// What every interleaving must come to: follow the earliest claim up; a cycle starts at its

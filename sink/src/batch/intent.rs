@@ -12,6 +12,8 @@ pub const METADATA_BYTES_MAX: usize = 4096;
 
 /// Version of the text; another one is not read, and its ranges are loaded anew.
 const HEAD: &str = "pending 1";
+/// Of an intent of any version.
+pub(super) const PENDING: &str = "pending ";
 
 /// One partition of one of the topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +48,12 @@ pub struct Intent {
     /// Part of every row, hence part of what must be the same when it is read again.
     pub loaded_at: Micros,
     pub spans: Vec<Span>,
+}
+
+/// What stands beside an offset that nothing is pending behind: a commit of anybody else shows by its
+/// absence, or by another offset.
+pub fn settled_metadata(offset: i64) -> String {
+    format!("settled 1 {offset}")
 }
 
 /// The metadata of a commit is not ours, or of another version.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Intent, Partition};
+use super::{Intent, Partition, intent::PENDING, settled_metadata};
 
 /// What the group has committed for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +23,41 @@ pub struct Recovery {
     pub parts: Vec<Intent>,
     /// Where to read on.
     pub starts: Vec<(Partition, Option<i64>)>,
-    /// Partitions whose metadata can't be read: what was pending is loaded anew under other
+    /// Partitions whose intent is of another version: what was pending is loaded anew under other
     /// tokens, and the replacing key absorbs what is there already.
     pub unreadable: Vec<Partition>,
+    /// Partitions whose offset was committed by somebody else, or by a sink that left no mark yet.
+    pub moved: Vec<Partition>,
+}
+
+/// What stands beside an offset.
+enum Mark {
+    Settled,
+    /// A block that may or may not be there, and the last offset of its range of this partition.
+    Pending(Intent, i64),
+    /// Of a sink of another version.
+    Unreadable,
+    Foreign,
+}
+
+fn mark(one: &Committed, offset: i64) -> Mark {
+    if one.metadata == settled_metadata(offset) {
+        return Mark::Settled;
+    }
+    let of_this_version = Intent::parse(&one.metadata);
+    if let Ok(intent) = of_this_version {
+        let mut spans = intent.spans.iter();
+        let span = spans.find(|span| span.partition == one.partition);
+        return match span.filter(|span| span.first == offset).copied() {
+            Some(span) => Mark::Pending(intent, span.last),
+            None => Mark::Foreign,
+        };
+    }
+    if one.metadata.starts_with(PENDING) {
+        Mark::Unreadable
+    } else {
+        Mark::Foreign
+    }
 }
 
 /// Sorts what was committed for exactly the partitions that are ours now.
@@ -34,22 +66,15 @@ pub fn recover(committed: &[Committed]) -> Recovery {
     let mut pending: BTreeMap<&str, (Intent, Vec<Partition>)> = BTreeMap::new();
     for one in committed {
         let mut start = one.offset;
-        if !one.metadata.is_empty() {
-            let own = Intent::parse(&one.metadata).ok().and_then(|intent| {
-                let span = intent
-                    .spans
-                    .iter()
-                    .find(|span| span.partition == one.partition)?;
-                (Some(span.first) == one.offset).then_some((span.last, intent.clone()))
-            });
-            match own {
-                Some((last, intent)) => {
-                    start = Some(last + 1);
-                    let entry = pending.entry(&one.metadata).or_insert((intent, Vec::new()));
-                    entry.1.push(one.partition);
-                }
-                None => recovery.unreadable.push(one.partition),
+        match one.offset.map(|offset| mark(one, offset)) {
+            Some(Mark::Pending(intent, last)) => {
+                start = Some(last + 1);
+                let entry = pending.entry(&one.metadata).or_insert((intent, Vec::new()));
+                entry.1.push(one.partition);
             }
+            Some(Mark::Unreadable) => recovery.unreadable.push(one.partition),
+            Some(Mark::Foreign) => recovery.moved.push(one.partition),
+            Some(Mark::Settled) | None => {}
         }
         recovery.starts.push((one.partition, start));
     }

@@ -301,7 +301,63 @@ fn a_commit_with_other_metadata_is_read_on_from_where_it_stands() {
     assert_eq!(foreign.starts, [(partition(3), Some(9))]);
     assert_eq!(foreign.unreadable, [partition(3)]);
 
-    let moved = recover(&[committed(Some(9), "pending 1 0 set-aside 3:4+1")]);
-    assert_eq!(moved.starts, [(partition(3), Some(9))]);
-    assert_eq!(moved.unreadable, [partition(3)]);
+    for (offset, metadata, is_moved) in [
+        (9, "settled 1 9", false),
+        (9, "settled 1 8", true),
+        (9, "pending 1 0 set-aside 3:4+1", true),
+        // of a sink that left no mark, or of a person
+        (9, "", true),
+        (9, "somebody's own words", true),
+    ] {
+        let found = recover(&[committed(Some(offset), metadata)]);
+        assert_eq!(found.starts, [(partition(3), Some(offset))], "{metadata}");
+        assert_eq!(!found.moved.is_empty(), is_moved, "{metadata}");
+    }
+}
+
+#[test]
+fn what_is_passed_over_lies_between_what_was_loaded_and_where_reading_goes_on() {
+    let found = |start, is_moved: bool| Recovery {
+        starts: vec![(partition(0), start)],
+        moved: is_moved.then_some(partition(0)).into_iter().collect(),
+        ..Recovery::default()
+    };
+    let gap = |found: &Recovery, loaded: Option<i64>, kept: i64| {
+        let of = |offset| BTreeMap::from([(partition(0), offset)]);
+        let loaded = loaded.map(of).unwrap_or_default();
+        let gaps = gaps(found, &loaded, &of(kept));
+        assert!(gaps.len() < 2);
+        gaps.first()
+            .map(|gap| (gap.span.first, gap.span.last, gap.cause))
+    };
+    // nobody touched it
+    assert_eq!(gap(&found(Some(10), false), Some(8), 0), None);
+    assert_eq!(
+        gap(&found(Some(10), false), Some(8), 15),
+        Some((10, 14, Cause::Deleted))
+    );
+    // moved on, back, to where it was, and into what is deleted
+    assert_eq!(
+        gap(&found(Some(20), true), Some(10), 0),
+        Some((10, 19, Cause::Moved))
+    );
+    assert_eq!(gap(&found(Some(5), true), Some(10), 0), None);
+    assert_eq!(gap(&found(Some(10), true), Some(10), 3), None);
+    assert_eq!(
+        gap(&found(Some(20), true), Some(10), 25),
+        Some((10, 24, Cause::Moved))
+    );
+    assert_eq!(
+        gap(&found(Some(5), true), Some(10), 25),
+        Some((10, 24, Cause::Deleted))
+    );
+    // the group's offsets expired, or are gone
+    assert_eq!(
+        gap(&found(None, false), Some(10), 12),
+        Some((10, 11, Cause::Deleted))
+    );
+    assert_eq!(gap(&found(None, false), Some(10), 0), None);
+    // before anything was noted
+    assert_eq!(gap(&found(Some(20), true), None, 0), None);
+    assert_eq!(gap(&found(None, false), None, 7), None);
 }

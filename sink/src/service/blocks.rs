@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -120,7 +121,8 @@ impl Worker {
         let mut filling = Filling::new(*table, *limits);
         member.read_again(&intent.spans, |partition, record| {
             let write = |to: &mut Rows| decode.write(partition, record, now_ms, to);
-            Ok(filling.record(partition, record.offset(), now_ms, write)?)
+            filling.record(partition, record.offset(), now_ms, write)?;
+            Ok(ControlFlow::Continue(()))
         })?;
         metrics.received(*table, filling.records());
         Ok(filling.close(intent.clone()))
@@ -204,7 +206,7 @@ impl Worker {
         member.read_again(&spans.collect::<Vec<_>>(), |partition, record| {
             let offset = record.offset();
             if !places.get(&partition).is_some_and(|p| p.contains(&offset)) {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             let aside = decode.refused(record, now_ms);
             let set_aside = aside.is_some();
@@ -216,7 +218,7 @@ impl Worker {
                 "row refused"
             );
             asides.extend(aside);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(asides)
     }
@@ -241,7 +243,8 @@ impl Worker {
     fn commit(&mut self, next: Option<&Intent>) -> anyhow::Result<bool> {
         match self.parts.member.commit(&self.settled, next) {
             Ok(()) => {
-                self.settled.clear();
+                let settled = std::mem::take(&mut self.settled);
+                self.progress.note(settled);
                 self.succeeded();
                 Ok(true)
             }
@@ -287,6 +290,7 @@ impl Worker {
             self.finish(FINISH_TIME_MAX)?;
         }
         self.forget();
+        self.progress.close();
         Ok(())
     }
 }

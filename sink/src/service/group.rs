@@ -1,6 +1,12 @@
 //! Taking partitions up and giving them up.
 
-use crate::{batch::recover, source::Event};
+use std::collections::BTreeMap;
+
+use crate::{
+    batch::{Cause, Partition, Recovery, Span, gaps, recover},
+    source::Event,
+    table::Table,
+};
 
 use super::{FINISH_TIME_MAX, Worker};
 
@@ -44,6 +50,11 @@ impl Worker {
             }
         };
         let found = recover(&committed);
+        if let Err(error) = self.look_for_gaps(&found) {
+            self.assigning = Some(partitions);
+            self.try_later("what was passed over is not known", &error);
+            return Ok(());
+        }
         let (table, partitions) = (self.parts.table.label(), found.starts.len());
         let (whole, parts) = (found.whole.len(), found.parts.len());
         tracing::info!(table, partitions, whole, parts, "partitions taken up");
@@ -69,6 +80,54 @@ impl Worker {
         self.fenced_since = None;
         self.succeeded();
         self.parts.part.ready();
+        Ok(())
+    }
+
+    /// Writes down what nobody will load, before anything is committed behind it. The raw topics need none of
+    /// this: each webhook's place is kept, and their offsets have no gaps of their own.
+    fn look_for_gaps(&mut self, found: &Recovery) -> anyhow::Result<()> {
+        if self.parts.table == Table::Receipts || found.starts.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<Partition> = found.starts.iter().map(|(one, _)| *one).collect();
+        let is_known = found.moved.is_empty() && found.starts.iter().all(|(_, at)| at.is_some());
+        let loaded = if is_known {
+            BTreeMap::new()
+        } else {
+            self.progress.loaded()?
+        };
+        let kept = self.parts.member.kept(&partitions)?;
+        // where nothing was ever committed, what is moved past later is reckoned from here
+        let unread = found.starts.iter().filter(|(_, start)| start.is_none());
+        let begun = unread.map(|(one, _)| (*one, kept.get(one).copied().unwrap_or(0)));
+        self.progress.note(begun.collect());
+        let mut passed = Vec::new();
+        for gap in gaps(found, &loaded, &kept) {
+            if gap.cause == Cause::Deleted || self.parts.member.has_records(gap.span)? {
+                passed.push(gap);
+            }
+        }
+        if !passed.is_empty() {
+            tracing::error!(
+                table = self.parts.table.label(),
+                ?passed,
+                "the sink goes on behind records that it never loaded; see `waybill audit`"
+            );
+            self.parts
+                .metrics
+                .passed_over(self.parts.table, passed.len());
+            self.progress.passed_over(&passed)?;
+        }
+        // told once: from here on the offset is ours again
+        let pending = || found.whole.iter().chain(&found.parts);
+        for Span {
+            partition, last, ..
+        } in passed.iter().map(|gap| gap.span)
+        {
+            if !pending().any(|intent| intent.partitions().any(|one| one == partition)) {
+                self.settled.insert(partition, last + 1);
+            }
+        }
         Ok(())
     }
 

@@ -209,6 +209,7 @@ fn a_forgotten_order_takes_no_part_in_a_chain() {
         claim,
         version: 1,
         ancestors: vec![order_id("Z")],
+        beyond: None,
         again: false,
         evidence: None,
     };
