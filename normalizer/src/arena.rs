@@ -70,8 +70,11 @@ impl Arena {
     }
 
     /// A hash as hex digits, in lower case.
-    pub(crate) fn hex(&self, digest: &[u8; 32]) -> &str {
-        let digits = hex_digits::<32, 64>(digest);
+    pub(crate) fn hex<const BYTES: usize, const DIGITS: usize>(
+        &self,
+        digest: &[u8; BYTES],
+    ) -> &str {
+        let digits = hex_digits::<BYTES, DIGITS>(digest);
         self.copied(std::str::from_utf8(&digits).unwrap_or_default())
     }
 

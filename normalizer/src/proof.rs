@@ -106,7 +106,7 @@ pub(crate) fn content<'a>(
     bytes: Vec<u8>,
 ) -> (Proof<&'a str>, Option<Blob>) {
     let digest = Sha256::digest(&bytes);
-    let sha256 = webhook.arena.hex(&digest.into());
+    let sha256 = webhook.arena.hex::<32, 64>(&digest.into());
     let path = blobs::path(blobs::Kind::Proof, webhook.headers.tenant.as_str(), sha256);
     let uri = match webhook.rules.blobs_url {
         Some(url) => blobs::uri(url, &path),

@@ -2,8 +2,11 @@
 //! each call of the hash has its price. Which is most of it where a few dozen bytes are hashed, as they
 //! are for every id and every pseudonym.
 
+mod content;
+
 use std::fmt;
 
+pub use content::Content;
 use sha2::block_api::compress256;
 
 const BLOCK_BYTES: usize = 64;
@@ -62,27 +65,6 @@ impl Gathering {
     pub fn add_sized(&mut self, bytes: &[u8]) {
         self.add(&size(bytes));
         self.add(bytes);
-    }
-
-    /// Adds a mark, and then bytes after their length.
-    #[inline]
-    pub fn add_marked(&mut self, mark: u8, bytes: &[u8]) {
-        let end = self.filled + 5 + bytes.len();
-        let place = self.gathered.get_mut(self.filled..end);
-        let place = place.and_then(<[u8]>::split_first_mut);
-        match place.and_then(|(first, rest)| Some((first, rest.split_first_chunk_mut()?))) {
-            // In this order no store waits for the bytes of another one.
-            Some((first, (length, rest))) => {
-                *first = mark;
-                *length = size(bytes);
-                copy(bytes, rest);
-                self.filled = end;
-            }
-            None => {
-                self.add(&[mark]);
-                self.add_sized(bytes);
-            }
-        }
     }
 
     /// The hash of all that was added.
@@ -268,18 +250,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn marks_and_sizes_are_bytes_like_others(
-            pieces in prop::collection::vec((0..3_u8, prop::collection::vec(any::<u8>(), 0..300)), 0..12)
+        fn sizes_are_bytes_like_others(
+            pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..300)), 0..12)
         ) {
             let (mut gathering, mut whole) = (Gathering::default(), Vec::new());
-            for (how, bytes) in &pieces {
-                match how {
-                    0 => gathering.add(bytes),
-                    1 => gathering.add_sized(bytes),
-                    _ => gathering.add_marked(b'k', bytes),
+            for (is_sized, bytes) in &pieces {
+                if *is_sized {
+                    gathering.add_sized(bytes);
+                } else {
+                    gathering.add(bytes);
                 }
-                whole.extend((*how == 2).then_some(b'k'));
-                whole.extend((*how > 0).then_some(size(bytes)).into_iter().flatten());
+                whole.extend(is_sized.then_some(size(bytes)).into_iter().flatten());
                 whole.extend(bytes);
             }
             let expected: [u8; 32] = Sha256::digest(&whole).into();

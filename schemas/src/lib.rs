@@ -27,7 +27,7 @@ pub mod clickhouse;
 pub mod mapping;
 
 pub use delivery_event::DeliveryEvent;
-pub use digest::{Gathering, Keyed};
+pub use digest::{Content, Gathering, Keyed};
 pub use event_time::Micros;
 pub use ids::{EndpointId, EventId, OrderId, OrderKey, Provider, ReceiptId, TenantId};
 pub use money::Money;

@@ -98,8 +98,9 @@ impl<'a> Source<'a> {
 
     fn event(&self, meaning: Meaning, order_id: Option<OrderId<&'a str>>) -> Draft<'a> {
         let received_at = self.webhook.headers.received_at;
-        let digest = self.tree.digest(&[], self.webhook.arena);
         let id = order_id.map(OrderId::text).unwrap_or_default();
+        let texts = [self.store_id, id, self.event_type];
+        let digest = self.tree.digest_with(&texts, &[], self.webhook.arena);
         let mut event = self.webhook.event(Essentials {
             order_id,
             unit: if order_id.is_some() {
@@ -109,7 +110,7 @@ impl<'a> Source<'a> {
             },
             kind: meaning.kind,
             event_type: self.event_type,
-            dedup_key: &[self.store_id, id, self.event_type, digest],
+            dedup_key: &[digest],
             occurred: Occurred {
                 at: received_at,
                 source: OccurredAtSource::Receipt,

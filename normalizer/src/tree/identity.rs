@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use schemas::Gathering;
+use schemas::Content;
 
 use super::Tree;
 use crate::{arena::Arena, json::Scalar};
@@ -10,14 +10,27 @@ use crate::{arena::Arena, json::Scalar};
 impl<'a> Tree<'a> {
     /// A hash of all that is said, less the fields of these names at any depth.
     pub(crate) fn digest(&self, without: &[&str], arena: &'a Arena) -> &'a str {
-        let mut hash = Gathering::default();
-        self.write(without, &mut hash);
-        arena.hex(&hash.finish())
+        self.digest_with(&[], without, arena)
+    }
+
+    /// The same, of this and of texts that belong to it.
+    pub(crate) fn digest_with(
+        &self,
+        texts: &[&str],
+        without: &[&str],
+        arena: &'a Arena,
+    ) -> &'a str {
+        let mut content = Content::default();
+        for text in texts {
+            content.add_marked(b't', text.as_bytes());
+        }
+        self.write(without, &mut content);
+        arena.hex::<16, 32>(&content.finish())
     }
 
     /// Every value is preceded by its type, and by its length where that varies: no two trees give
     /// the same bytes.
-    fn write(&self, without: &[&str], out: &mut Gathering) {
+    fn write(&self, without: &[&str], out: &mut Content) {
         match self {
             Self::Leaf(scalar) => match scalar {
                 Scalar::Absent => out.add(b"n"),
