@@ -20,8 +20,7 @@ const LEVEL: Compatibility = Compatibility::FullTransitive;
 /// Registers each topic's newest schema and puts its subject under the compatibility rule.
 pub(crate) async fn register(settings: &Settings) -> anyhow::Result<Vec<Registered>> {
     let access = settings.registry();
-    let password = Some(access.password.expose().to_owned()).filter(|text| !text.is_empty());
-    let registry = Registry::new(&access.url, Some(access.username.clone()), password)?;
+    let registry = Registry::new(&access.url, &access.username, access.password.expose())?;
     let mut registered = Vec::new();
     for topic in Topic::ALL {
         let Some(record) = topic.record() else {

@@ -57,9 +57,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
         let access = settings.registry();
-        let password = Some(access.password.expose().to_owned()).filter(|text| !text.is_empty());
-        let username = Some(access.username.clone()).filter(|text| !text.is_empty());
-        let registry = Registry::new(&access.url, username, password)?;
+        let registry = Registry::new(&access.url, &access.username, access.password.expose())?;
         let prefix = &settings.topology().prefix;
         let schema = Record::DeliveryEvent;
         let id = registry

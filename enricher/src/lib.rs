@@ -115,9 +115,7 @@ fn shelves(folder: &str, own: &str) -> Box<dyn Shelves> {
 
 fn registry(settings: &Settings) -> Result<Registry, RegistryError> {
     let given = &settings.registry;
-    let password = (!given.password.is_empty()).then(|| given.password.expose().to_owned());
-    let username = (!given.username.is_empty()).then(|| given.username.clone());
-    Registry::new(&given.url, username, password)
+    Registry::new(&given.url, &given.username, given.password.expose())
 }
 
 /// Schemas by id, asked for on the worker's own thread.

@@ -23,9 +23,7 @@ pub(crate) async fn get(
     context: &Context,
 ) -> anyhow::Result<Option<SchemaIds>> {
     let given = &settings.registry;
-    let password = (!given.password.is_empty()).then(|| given.password.expose().to_owned());
-    let username = (!given.username.is_empty()).then(|| given.username.clone());
-    let registry = Registry::new(&given.url, username, password)?;
+    let registry = Registry::new(&given.url, &given.username, given.password.expose())?;
     let health = context.health.part("registry");
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     let prefix = &settings.common.topics.prefix;

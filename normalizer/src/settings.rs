@@ -39,7 +39,7 @@ impl settings::Settings for Settings {
     }
 
     fn check(&self, problems: &mut Problems) {
-        if Registry::new(&self.registry.url, None, None).is_err() {
+        if Registry::new(&self.registry.url, "", "").is_err() {
             let text = "must be the http or https address of the registry's API";
             problems.add("registry.url", text);
         }

@@ -159,15 +159,12 @@ struct Problem {
 }
 
 impl Registry {
-    /// A client of the registry whose API has this base URL. Opens no connection.
+    /// A client of the registry whose API has this base URL, as this user; an empty name is nobody's.
+    /// Opens no connection.
     ///
     /// # Errors
     /// [`RegistryError::Url`] or [`RegistryError::Client`].
-    pub fn new(
-        url: &str,
-        username: Option<String>,
-        password: Option<String>,
-    ) -> Result<Self, RegistryError> {
+    pub fn new(url: &str, username: &str, password: &str) -> Result<Self, RegistryError> {
         let base = Url::parse(url).map_err(|_| RegistryError::Url)?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(RegistryError::Url);
@@ -177,9 +174,8 @@ impl Registry {
             .timeout(CALL_TIME_MAX)
             .build()
             .map_err(RegistryError::Client)?;
-        let credentials = username
-            .filter(|name| !name.is_empty())
-            .map(|name| (name, password));
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let credentials = some(username).map(|name| (name, some(password)));
         Ok(Self {
             client,
             base,
@@ -333,7 +329,7 @@ mod tests {
     use super::*;
 
     fn registry(url: &str) -> Registry {
-        Registry::new(url, Some("me".into()), Some("secret".into())).unwrap()
+        Registry::new(url, "me", "secret").unwrap()
     }
 
     #[test]
@@ -356,7 +352,7 @@ mod tests {
     fn what_is_no_web_address_is_refused() {
         for url in ["", "host:8081", "ftp://host/", "/apis"] {
             assert!(
-                matches!(Registry::new(url, None, None), Err(RegistryError::Url)),
+                matches!(Registry::new(url, "", ""), Err(RegistryError::Url)),
                 "{url}"
             );
         }

@@ -133,9 +133,11 @@ fn parts(
         sink,
         ..
     } = settings;
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let password = some(registry.password.expose());
-    let registry = Registry::new(&registry.url, some(&registry.username), password)?;
+    let registry = Registry::new(
+        &registry.url,
+        &registry.username,
+        registry.password.expose(),
+    )?;
     let handle = Handle::current();
     let prefix = common.topics.prefix.clone();
     let part = context.health.part(table.label());

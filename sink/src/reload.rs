@@ -139,10 +139,8 @@ pub fn reload(
 
 impl<'a> Reload<'a> {
     fn new(from: Installation<'a>, table: Table, handle: &'a Handle) -> anyhow::Result<Self> {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let access = from.registry;
-        let password = some(access.password.expose());
-        let registry = Registry::new(&access.url, some(&access.username), password)?;
+        let registry = Registry::new(&access.url, &access.username, access.password.expose())?;
         let (store, shapes) = handle
             .block_on(check::check(Store::new(from.clickhouse)))
             .context("the store can't take rows (WAYBILL__CLICKHOUSE__URL)")?;

@@ -51,7 +51,7 @@ impl Records {
         for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
             made.map_err(|(name, code)| anyhow::anyhow!("{name}: {code}"))?;
         }
-        let registry = Registry::new(&place.stack.registry_url(), None, None)?;
+        let registry = Registry::new(&place.stack.registry_url(), "", "")?;
         let record = Topic::Ordered.record().context("a record")?;
         let subject = Topic::Ordered.subject(prefix);
         let id = registry.register(&subject, record.schema_text()).await?;

@@ -66,7 +66,7 @@ impl Case {
         {
             made.unwrap();
         }
-        let registry = Registry::new(&stack().registry_url(), None, None).unwrap();
+        let registry = Registry::new(&stack().registry_url(), "", "").unwrap();
         let mut encoders = BTreeMap::new();
         for topic in [Topic::Ordered, Topic::Orders, Topic::SetAside] {
             let record = topic.record().unwrap();
