@@ -22,6 +22,9 @@ pub fn connection(settings: &KafkaSettings) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set("socket.keepalive.enable", "true")
+        // A host that vanished closes nothing: librdkafka's minute on its last connection is a minute of outage.
+        .set("socket.timeout.ms", "10000")
+        .set("socket.connection.setup.timeout.ms", "10000")
         // Topics are made by `waybill topics apply`, with their settings, never in passing.
         .set("allow.auto.create.topics", "false");
     let optional = [
