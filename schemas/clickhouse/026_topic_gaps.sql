@@ -12,7 +12,7 @@ ORDER BY (topic, partition)
 SETTINGS non_replicated_deduplication_window = 10000,
     replicated_deduplication_window = 10000;
 
--- Ranges that the sink was moved past (MOVED) or that Kafka deleted before it came to them (DELETED).
+-- Ranges that the sink was moved past (MOVED), or that Kafka deleted before it came to them (DELETED).
 -- What a row that was never loaded leaves behind elsewhere names most of them too, but not a revision.
 -- Closed once `waybill reload` has read what is left of the range.
 CREATE TABLE IF NOT EXISTS {database}.gaps_log

@@ -17,7 +17,7 @@ use std::{
 
 use schemas::{Micros, SetAside};
 
-pub use gap::{Cause, Gap, gaps};
+pub use gap::{Cause, Gap, Jump, Kept, gaps};
 pub use intent::{Intent, METADATA_BYTES_MAX, Partition, Span, UnreadableIntent, settled_metadata};
 pub use recovery::{Committed, Recovery, recover};
 

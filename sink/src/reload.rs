@@ -81,6 +81,8 @@ pub struct Reloaded {
     pub places: u64,
     /// Ranges that the sink had passed over and that are read now, as far as Kafka has them.
     pub gaps_closed: u64,
+    /// Ranges that it had passed over and that are not read: what was asked for begins behind them.
+    pub gaps_open: u64,
 }
 
 /// What is read of a partition.
@@ -327,7 +329,9 @@ impl<'a> Reload<'a> {
         let asking = "asking the store which ranges were passed over";
         let open = self.handle.block_on(self.ledger.open_gaps());
         let mut closed = Vec::new();
-        for gap in open.context(asking)? {
+        let open = open.context(asking)?;
+        self.done.gaps_open = open.len() as u64;
+        for gap in open {
             let Span {
                 partition,
                 first,
@@ -352,6 +356,7 @@ impl<'a> Reload<'a> {
                 .block_on(self.ledger.write_gaps(&closed, true, now));
             written.context("noting which ranges are read now; try again")?;
             self.done.gaps_closed = closed.len() as u64;
+            self.done.gaps_open -= self.done.gaps_closed;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     asides::Asides,
-    batch::{Block, Filling, Intent, Limits, Partition, Row},
+    batch::{Block, Filling, Gap, Intent, Jump, Limits, Partition, Row},
     clickhouse::StoreError,
     decode::Decode,
     ledger::Ledger,
@@ -94,6 +94,12 @@ pub(crate) struct Worker {
     paused: bool,
     spans: Spans,
     progress: Progress,
+    /// What comes next of each partition.
+    expected: BTreeMap<Partition, i64>,
+    /// Offsets that were stepped over since the last commit.
+    jumps: Vec<Jump>,
+    /// What nobody will load, and is not written down yet.
+    gaps: Vec<Gap>,
     /// The group has moved on without us: what still arrives is not ours.
     fenced_since: Option<Instant>,
     backoff: Backoff,
@@ -115,6 +121,9 @@ impl Worker {
             blocked_since: None,
             paused: false,
             spans: Spans::new(parts.traces.clone()),
+            expected: BTreeMap::new(),
+            jumps: Vec::new(),
+            gaps: Vec::new(),
             progress: Progress::new(
                 parts.ledger.clone(),
                 parts.clock.clone(),

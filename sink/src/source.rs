@@ -28,7 +28,7 @@ use runtime::{
 use schemas::topics::Topic;
 
 use crate::{
-    batch::{Committed, Intent, Partition, settled_metadata},
+    batch::{Committed, Intent, Kept, Partition, settled_metadata},
     table::Table,
 };
 
@@ -232,27 +232,40 @@ impl Member {
             .collect()
     }
 
-    /// The first offset that Kafka still has of each.
-    pub(crate) fn kept(&self, partitions: &[Partition]) -> KafkaResult<BTreeMap<Partition, i64>> {
+    /// What Kafka has of each.
+    pub(crate) fn kept(&self, partitions: &[Partition]) -> KafkaResult<Kept> {
+        let first = self.offsets(partitions, Offset::Beginning)?;
+        let mut ends = self.offsets(partitions, Offset::End)?;
+        let both = first.into_iter().filter_map(|(partition, first)| {
+            let end = ends.remove(&partition)?;
+            Some((partition, (first, end)))
+        });
+        Ok(both.collect())
+    }
+
+    /// The first or the last of them, in place of a time as in Kafka's own protocol.
+    fn offsets(
+        &self,
+        partitions: &[Partition],
+        which: Offset,
+    ) -> KafkaResult<BTreeMap<Partition, i64>> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            // in place of a time, as in Kafka's own protocol
-            let first = Offset::Beginning;
-            list.add_partition_offset(self.name(partition.topic), partition.number, first)?;
+            list.add_partition_offset(self.name(partition.topic), partition.number, which)?;
         }
         let list = self.consumer.offsets_for_times(list, ANSWER_TIME_MAX)?;
-        let mut kept = BTreeMap::new();
+        let mut offsets = BTreeMap::new();
         for element in list.elements() {
             element.error()?;
-            if let (Some(topic), Some(first)) = (
+            if let (Some(topic), Some(offset)) = (
                 self.context().topic(element.topic()),
                 element.offset().to_raw(),
             ) {
                 let number = element.partition();
-                kept.insert(Partition { topic, number }, first);
+                offsets.insert(Partition { topic, number }, offset);
             }
         }
-        Ok(kept)
+        Ok(offsets)
     }
 
     pub(crate) fn assign(&self, starts: &[(Partition, Option<i64>)]) -> KafkaResult<()> {

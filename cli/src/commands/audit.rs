@@ -291,10 +291,12 @@ fn print_unread(audit: &Audit) {
     for gap in &audit.gaps {
         let what = match gap.cause.as_str() {
             "DELETED" => {
-                "Kafka deleted these before the sink read them, so its retention is shorter than the sink may be \
-                 away; once you have noted it, `waybill reload` over their time takes it off this list"
+                "Kafka deleted these, perhaps before the sink had loaded them: is its retention shorter than the sink \
+                 may be away? Once you have noted it, `waybill reload` over their time takes it off this list"
             }
-            _ => "the sink passed over these; `waybill reload` over their time loads them",
+            _ => {
+                "the sink passed over these; `waybill reload` over their time loads what Kafka still has"
+            }
         };
         output::line(format_args!(
             "partition {} of {}, offsets {} to {}: {what}",

@@ -140,6 +140,12 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
                 found.gaps_closed
             ));
         }
+        if found.gaps_open > 0 {
+            output::note(format_args!(
+                "{table}: {} ranges that the sink had passed over are still open; give an earlier --since",
+                found.gaps_open
+            ));
+        }
         if found.refused > 0 {
             output::title(format_args!(
                 "{table} refuses {} rows still; correct the table, then try again. They stand at",

@@ -1,8 +1,14 @@
-//! What lies between where a partition was loaded to and where reading goes on. Pure.
+//! What is passed over without being loaded. Pure.
+//!
+//! Offsets alone don't tell a record from the end of a transaction, so what Kafka has deleted is only
+//! guessed at: a transaction has a record and an end at least, so that a single offset may be an end.
 
 use std::collections::BTreeMap;
 
 use super::{Partition, Recovery, Span};
+
+/// As many deleted offsets in a row have a record among them.
+const SURELY_RECORDS: i64 = 2;
 
 /// Why nobody will load a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,44 +36,94 @@ impl Cause {
     }
 }
 
-/// A range of offsets that is passed over. It may hold no records.
+/// A range of offsets that is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     pub span: Span,
     pub cause: Cause,
 }
 
-/// What is passed over by going on as `found` says. `loaded` is one past what the sink knows to be loaded, which
-/// counts where Kafka no longer says how far the group had come; `kept` is the first offset that
-/// Kafka still has.
-pub fn gaps(
-    found: &Recovery,
-    loaded: &BTreeMap<Partition, i64>,
-    kept: &BTreeMap<Partition, i64>,
-) -> Vec<Gap> {
+/// What Kafka has of a partition: from the first offset on, up to one past the last.
+pub type Kept = BTreeMap<Partition, (i64, i64)>;
+
+/// What is passed over where somebody else moved the group's offset, or took it away. `loaded` is one past
+/// what the sink knows to be loaded. What Kafka still has of a gap may hold no records.
+pub fn gaps(found: &Recovery, loaded: &BTreeMap<Partition, i64>, kept: &Kept) -> Vec<Gap> {
     let gap = |&(partition, start): &(Partition, Option<i64>)| {
-        let kept = kept.get(&partition).copied().unwrap_or(0);
-        let goes_on = start.unwrap_or(kept).max(kept);
-        let is_ours = start.is_some() && !found.moved.contains(&partition);
-        let first = if is_ours {
-            start
-        } else {
-            loaded.get(&partition).copied()
-        };
-        let first = first.filter(|first| *first < goes_on)?;
-        let was_moved = start.is_some_and(|start| start > first);
-        Some(Gap {
+        if start.is_some() && !found.moved.contains(&partition) {
+            return None;
+        }
+        let first = *loaded.get(&partition)?;
+        let (kept, end) = *kept.get(&partition)?;
+        // beyond the end, and with no offset at all, reading begins anew
+        let goes_on = start
+            .filter(|start| *start <= end)
+            .unwrap_or(kept)
+            .max(kept);
+        let is_deleted = goes_on <= kept;
+        let least = if is_deleted { SURELY_RECORDS } else { 1 };
+        (goes_on - first >= least).then_some(Gap {
             span: Span {
                 partition,
                 first,
                 last: goes_on - 1,
             },
-            cause: if was_moved {
-                Cause::Moved
-            } else {
+            cause: if is_deleted {
                 Cause::Deleted
+            } else {
+                Cause::Moved
             },
         })
     };
     found.starts.iter().filter_map(gap).collect()
+}
+
+/// A step over offsets while reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump {
+    partition: Partition,
+    /// What was read next, and what came instead.
+    from: i64,
+    to: i64,
+    least: i64,
+}
+
+impl Jump {
+    /// Between what was read last and a record, if there is room for a record that was deleted.
+    pub fn between(partition: Partition, from: i64, to: i64) -> Option<Self> {
+        (to - from >= SURELY_RECORDS).then_some(Self {
+            partition,
+            from,
+            to,
+            least: SURELY_RECORDS,
+        })
+    }
+
+    /// Over a range that is to be read again, of which every record counts.
+    pub const fn over(span: Span) -> Self {
+        Self {
+            partition: span.partition,
+            from: span.first,
+            to: span.last + 1,
+            least: 1,
+        }
+    }
+
+    pub const fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// What of it Kafka has deleted. Aborted transactions are jumped over too.
+    pub fn deleted(&self, kept: &Kept) -> Option<Gap> {
+        let (kept, _) = *kept.get(&self.partition)?;
+        let end = kept.min(self.to);
+        (end - self.from >= self.least).then_some(Gap {
+            span: Span {
+                partition: self.partition,
+                first: self.from,
+                last: end - 1,
+            },
+            cause: Cause::Deleted,
+        })
+    }
 }

@@ -317,47 +317,68 @@ fn a_commit_with_other_metadata_is_read_on_from_where_it_stands() {
 
 #[test]
 fn what_is_passed_over_lies_between_what_was_loaded_and_where_reading_goes_on() {
-    let found = |start, is_moved: bool| Recovery {
-        starts: vec![(partition(0), start)],
-        moved: is_moved.then_some(partition(0)).into_iter().collect(),
-        ..Recovery::default()
-    };
-    let gap = |found: &Recovery, loaded: Option<i64>, kept: i64| {
-        let of = |offset| BTreeMap::from([(partition(0), offset)]);
-        let loaded = loaded.map(of).unwrap_or_default();
-        let gaps = gaps(found, &loaded, &of(kept));
-        assert!(gaps.len() < 2);
-        gaps.first()
-            .map(|gap| (gap.span.first, gap.span.last, gap.cause))
+    let gap = |start, is_moved: bool, kept: (i64, i64)| {
+        let found = Recovery {
+            starts: vec![(partition(0), start)],
+            moved: is_moved.then_some(partition(0)).into_iter().collect(),
+            ..Recovery::default()
+        };
+        let loaded = BTreeMap::from([(partition(0), 10)]);
+        let kept = Kept::from([(partition(0), kept)]);
+        assert_eq!(gaps(&found, &BTreeMap::new(), &kept), []);
+        let gaps = gaps(&found, &loaded, &kept);
+        let gap = gaps.first()?;
+        Some((gap.span.first, gap.span.last, gap.cause))
     };
     // nobody touched it
-    assert_eq!(gap(&found(Some(10), false), Some(8), 0), None);
+    assert_eq!(gap(Some(12), false, (0, 30)), None);
+    assert_eq!(gap(Some(12), false, (15, 30)), None);
+    // moved on, back, to where it was
+    assert_eq!(gap(Some(20), true, (0, 30)), Some((10, 19, Cause::Moved)));
+    assert_eq!(gap(Some(5), true, (0, 30)), None);
+    assert_eq!(gap(Some(10), true, (3, 30)), None);
+    // into what is deleted, or to its end
     assert_eq!(
-        gap(&found(Some(10), false), Some(8), 15),
-        Some((10, 14, Cause::Deleted))
-    );
-    // moved on, back, to where it was, and into what is deleted
-    assert_eq!(
-        gap(&found(Some(20), true), Some(10), 0),
-        Some((10, 19, Cause::Moved))
-    );
-    assert_eq!(gap(&found(Some(5), true), Some(10), 0), None);
-    assert_eq!(gap(&found(Some(10), true), Some(10), 3), None);
-    assert_eq!(
-        gap(&found(Some(20), true), Some(10), 25),
-        Some((10, 24, Cause::Moved))
-    );
-    assert_eq!(
-        gap(&found(Some(5), true), Some(10), 25),
+        gap(Some(20), true, (25, 30)),
         Some((10, 24, Cause::Deleted))
     );
-    // the group's offsets expired, or are gone
     assert_eq!(
-        gap(&found(None, false), Some(10), 12),
+        gap(Some(25), true, (25, 30)),
+        Some((10, 24, Cause::Deleted))
+    );
+    assert_eq!(gap(Some(11), true, (11, 30)), None);
+    assert_eq!(gap(Some(28), true, (25, 30)), Some((10, 27, Cause::Moved)));
+    // beyond the end: reading begins anew
+    assert_eq!(gap(Some(1000), true, (0, 30)), None);
+    assert_eq!(
+        gap(Some(1000), true, (12, 30)),
         Some((10, 11, Cause::Deleted))
     );
-    assert_eq!(gap(&found(None, false), Some(10), 0), None);
-    // before anything was noted
-    assert_eq!(gap(&found(Some(20), true), None, 0), None);
-    assert_eq!(gap(&found(None, false), None, 7), None);
+    // the group's offsets expired, or are gone
+    assert_eq!(gap(None, false, (12, 30)), Some((10, 11, Cause::Deleted)));
+    assert_eq!(gap(None, false, (11, 30)), None);
+    assert_eq!(gap(None, false, (0, 30)), None);
+}
+
+#[test]
+fn what_was_deleted_shows_where_offsets_are_stepped_over() {
+    let deleted = |jump: Jump, kept: i64| {
+        let gap = jump.deleted(&Kept::from([(partition(0), (kept, 100))]));
+        gap.map(|gap| (gap.span.first, gap.span.last))
+    };
+    // the end of a transaction
+    assert_eq!(Jump::between(partition(0), 10, 11), None);
+    let jump = Jump::between(partition(0), 10, 20).unwrap();
+    // an aborted one
+    assert_eq!(deleted(jump, 10), None);
+    assert_eq!(deleted(jump, 0), None);
+    assert_eq!(deleted(jump, 15), Some((10, 14)));
+    assert_eq!(deleted(jump, 50), Some((10, 19)));
+    let span = Span {
+        partition: partition(0),
+        first: 10,
+        last: 10,
+    };
+    assert_eq!(deleted(Jump::over(span), 10), None);
+    assert_eq!(deleted(Jump::over(span), 11), Some((10, 10)));
 }

@@ -11,7 +11,7 @@ use rdkafka::Message;
 use schemas::{Micros, SetAside};
 
 use crate::{
-    batch::{Block, Filling, Intent, Partition, Row, Span},
+    batch::{Block, Filling, Intent, Jump, Partition, Row, Span},
     loader::Load,
     outcome::Outcome,
     row::Rows,
@@ -84,6 +84,10 @@ impl Worker {
         };
         match self.read_block(&intent) {
             Ok(block) => {
+                if self.parts.table != Table::Receipts {
+                    self.jumps
+                        .extend(intent.spans.iter().copied().map(Jump::over));
+                }
                 self.pending.pop_front();
                 self.succeeded();
                 self.start(block, look_first);
@@ -241,6 +245,10 @@ impl Worker {
 
     /// Whether the commit happened. If not, it is tried again or everything was given up.
     fn commit(&mut self, next: Option<&Intent>) -> anyhow::Result<bool> {
+        if let Err(error) = self.write_gaps() {
+            self.try_later("what was passed over is not written down yet", &error);
+            return Ok(false);
+        }
         match self.parts.member.commit(&self.settled, next) {
             Ok(()) => {
                 let settled = std::mem::take(&mut self.settled);

@@ -1,9 +1,9 @@
 //! Taking partitions up and giving them up.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::{
-    batch::{Cause, Partition, Recovery, Span, gaps, recover},
+    batch::{Gap, Jump, Partition, Recovery, Span, gaps, recover},
     source::Event,
     table::Table,
 };
@@ -83,50 +83,69 @@ impl Worker {
         Ok(())
     }
 
-    /// Writes down what nobody will load, before anything is committed behind it. The raw topics need none of
+    /// Finds what nobody will load where the group's offset is not ours. The raw topics need none of
     /// this: each webhook's place is kept, and their offsets have no gaps of their own.
     fn look_for_gaps(&mut self, found: &Recovery) -> anyhow::Result<()> {
-        if self.parts.table == Table::Receipts || found.starts.is_empty() {
+        self.expected = found
+            .starts
+            .iter()
+            .filter_map(|(partition, start)| Some((*partition, (*start)?)))
+            .collect();
+        let is_ours =
+            |one: &(Partition, Option<i64>)| one.1.is_some() && !found.moved.contains(&one.0);
+        if self.parts.table == Table::Receipts || found.starts.iter().all(is_ours) {
             return Ok(());
         }
         let partitions: Vec<Partition> = found.starts.iter().map(|(one, _)| *one).collect();
-        let is_known = found.moved.is_empty() && found.starts.iter().all(|(_, at)| at.is_some());
-        let loaded = if is_known {
-            BTreeMap::new()
-        } else {
-            self.progress.loaded()?
-        };
+        let loaded = self.progress.loaded()?;
         let kept = self.parts.member.kept(&partitions)?;
         // where nothing was ever committed, what is moved past later is reckoned from here
         let unread = found.starts.iter().filter(|(_, start)| start.is_none());
-        let begun = unread.map(|(one, _)| (*one, kept.get(one).copied().unwrap_or(0)));
+        let begun = unread.filter_map(|(one, _)| Some((*one, kept.get(one)?.0)));
         self.progress.note(begun.collect());
-        let mut passed = Vec::new();
         for gap in gaps(found, &loaded, &kept) {
-            if gap.cause == Cause::Deleted || self.parts.member.has_records(gap.span)? {
-                passed.push(gap);
+            let Span {
+                partition,
+                first,
+                last,
+            } = gap.span;
+            let is_known = kept.get(&partition).is_some_and(|(kept, _)| *kept <= first);
+            if is_known && !self.parts.member.has_records(gap.span)? {
+                continue;
             }
+            self.gaps.push(gap);
+            // told once: from here on the offset is ours again
+            self.settled.insert(partition, last + 1);
+            self.expected.insert(partition, last + 1);
         }
-        if !passed.is_empty() {
+        Ok(())
+    }
+
+    /// Writes down what nobody will load, before an offset behind it is committed.
+    pub(super) fn write_gaps(&mut self) -> anyhow::Result<()> {
+        if !self.jumps.is_empty() {
+            let partitions: BTreeSet<Partition> = self.jumps.iter().map(Jump::partition).collect();
+            let partitions: Vec<Partition> = partitions.into_iter().collect();
+            let kept = self.parts.member.kept(&partitions)?;
+            let deleted = self.jumps.drain(..).filter_map(|jump| jump.deleted(&kept));
+            self.gaps.extend(deleted);
+        }
+        if self.gaps.is_empty() {
+            return Ok(());
+        }
+        self.progress.passed_over(&self.gaps)?;
+        let (table, count) = (self.parts.table, self.gaps.len());
+        self.parts.metrics.passed_over(table, count);
+        for Gap { span, cause } in self.gaps.drain(..) {
             tracing::error!(
-                table = self.parts.table.label(),
-                ?passed,
+                table = table.label(),
+                topic = span.partition.topic.short_name(),
+                partition = span.partition.number,
+                first_offset = span.first,
+                last_offset = span.last,
+                cause = cause.name(),
                 "the sink goes on behind records that it never loaded; see `waybill audit`"
             );
-            self.parts
-                .metrics
-                .passed_over(self.parts.table, passed.len());
-            self.progress.passed_over(&passed)?;
-        }
-        // told once: from here on the offset is ours again
-        let pending = || found.whole.iter().chain(&found.parts);
-        for Span {
-            partition, last, ..
-        } in passed.iter().map(|gap| gap.span)
-        {
-            if !pending().any(|intent| intent.partitions().any(|one| one == partition)) {
-                self.settled.insert(partition, last + 1);
-            }
         }
         Ok(())
     }
@@ -138,6 +157,9 @@ impl Worker {
         self.pending.clear();
         self.in_flight = None;
         self.settled.clear();
+        self.expected.clear();
+        self.jumps.clear();
+        self.gaps.clear();
         self.assigning = None;
         self.held.clear();
         self.spans.forget();

@@ -3,8 +3,14 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::{Message, error::KafkaError};
+use schemas::topics::Cleanup;
 
-use crate::{batch::Filling, decode::Decode, row::Rows};
+use crate::{
+    batch::{Filling, Jump},
+    decode::Decode,
+    row::Rows,
+    table::Table,
+};
 
 use super::{Parts, TURN, Worker};
 
@@ -74,6 +80,11 @@ impl Worker {
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(error.into());
                 }
+                // told once, as long as nobody answers
+                Some(Err(error)) if self.silent.is_some() => {
+                    tracing::debug!(table = table.label(), %error, "reading goes on");
+                    break;
+                }
                 Some(Err(error)) => {
                     tracing::warn!(table = table.label(), %error, "reading goes on");
                     break;
@@ -84,6 +95,12 @@ impl Worker {
             let Some(partition) = member.partition(&record) else {
                 continue;
             };
+            let next = record.offset() + 1;
+            let expected = self.expected.insert(partition, next);
+            if partition.topic.cleanup() == Cleanup::Delete && *table != Table::Receipts {
+                let jump = |from| Jump::between(partition, from, record.offset());
+                self.jumps.extend(expected.and_then(jump));
+            }
             metrics.received(*table, 1);
             let taken = take(&mut self.filling, decode, partition, &record, now_ms);
             if taken.is_ok() {
