@@ -103,21 +103,26 @@ impl Worker {
         let unread = found.starts.iter().filter(|(_, start)| start.is_none());
         let begun = unread.filter_map(|(one, _)| Some((*one, kept.get(one)?.0)));
         self.progress.note(begun.collect());
+        let mut passed = Vec::new();
         for gap in gaps(found, &loaded, &kept) {
             let Span {
-                partition,
-                first,
-                last,
+                partition, first, ..
             } = gap.span;
             let is_known = kept.get(&partition).is_some_and(|(kept, _)| *kept <= first);
-            if is_known && !self.parts.member.has_records(gap.span)? {
-                continue;
+            if !is_known || self.parts.member.has_records(gap.span)? {
+                passed.push(gap);
             }
-            self.gaps.push(gap);
+        }
+        // nothing fails from here on: whoever tries again has noted nothing twice
+        for Span {
+            partition, last, ..
+        } in passed.iter().map(|gap| gap.span)
+        {
             // told once: from here on the offset is ours again
             self.settled.insert(partition, last + 1);
             self.expected.insert(partition, last + 1);
         }
+        self.gaps = passed;
         Ok(())
     }
 
