@@ -169,6 +169,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "topic_gaps",
         sql: include_str!("../clickhouse/026_topic_gaps.sql"),
     },
+    Migration {
+        version: 27,
+        name: "raw_gaps_closed",
+        sql: include_str!("../clickhouse/027_raw_gaps_closed.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

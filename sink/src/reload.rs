@@ -79,7 +79,8 @@ pub struct Reloaded {
     pub refused_at: Vec<String>,
     /// Webhooks whose place in the raw topics was noted again.
     pub places: u64,
-    /// Ranges that the sink had passed over and that are read now, as far as Kafka has them.
+    /// Ranges that the sink had passed over and that are read now, as far as Kafka has them. Of raw topics
+    /// only those of which Kafka has nothing.
     pub gaps_closed: u64,
     /// Ranges that it had passed over and that are not read: what was asked for begins behind them.
     pub gaps_open: u64,
@@ -324,7 +325,8 @@ impl<'a> Reload<'a> {
         Ok(missing.len())
     }
 
-    /// A range counts as read if all of it was that Kafka still has, and no row was refused.
+    /// A range counts as read if all of it was that Kafka still has, and no row was refused. Of a raw topic
+    /// it must be gone from Kafka: what was read there has its place noted, and is no gap any more.
     fn close_gaps(&mut self, read: &[Range]) -> anyhow::Result<()> {
         let asking = "asking the store which ranges were passed over";
         let open = self.handle.block_on(self.ledger.open_gaps());
@@ -345,7 +347,14 @@ impl<'a> Reload<'a> {
                 .reader
                 .fetch_watermarks(&name, partition.number, ANSWER_TIME_MAX);
             let (kept, log_end) = ends.with_context(|| format!("asking Kafka about {name}"))?;
-            if range.first.unwrap_or(log_end) <= first.max(kept) && range.end.max(kept) > last {
+            let counts_as_read = match self.table {
+                Table::Receipts => kept > last,
+                Table::Events | Table::Orders | Table::SetAside => {
+                    let from = range.first.unwrap_or(log_end);
+                    from <= first.max(kept) && range.end.max(kept) > last
+                }
+            };
+            if counts_as_read {
                 closed.push(gap);
             }
         }

@@ -7,6 +7,7 @@ pub mod children;
 pub mod intake;
 pub mod lalamove;
 pub mod model;
+pub mod offsets;
 pub mod pipeline;
 pub mod raw;
 pub mod stack;

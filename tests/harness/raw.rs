@@ -11,6 +11,7 @@ use rdkafka::{
 
 use crate::{
     Pipeline, Webhook,
+    model::History,
     pipeline::{API_KEY, SECRET, TOKEN},
     stack,
 };
@@ -108,4 +109,13 @@ pub fn write(pipeline: &Pipeline, webhooks: &[Came]) -> Vec<String> {
         .flush(Duration::from_secs(30))
         .expect("all of them written");
     receipts
+}
+
+/// Writes the webhooks of an order's life, all received at one moment; returns their receipt ids.
+pub fn history(pipeline: &Pipeline, received_at: &str, history: &History) -> Vec<String> {
+    let webhooks = history.webhooks.iter();
+    let came: Vec<Came> = webhooks
+        .map(|one| Came::lalamove(received_at, one))
+        .collect();
+    write(pipeline, &came)
 }

@@ -1,87 +1,10 @@
 //! Completeness by identity: what is taken away by hand or skipped is named.
 
-use std::time::Duration;
-
-use pipeline_tests::{
-    Pipeline, Service,
-    model::History,
-    raw::{self, Came},
-    stack, wait,
-};
-use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions},
-    consumer::{BaseConsumer, CommitMode, Consumer as _},
-    error::KafkaError,
-};
+use pipeline_tests::{Pipeline, Service, model::History, offsets, raw, wait};
 use serde_json::Value;
 
-fn write(pipeline: &Pipeline, then: &str, history: &History) -> Vec<String> {
-    let webhooks = history.webhooks.iter();
-    let came: Vec<Came> = webhooks.map(|one| Came::lalamove(then, one)).collect();
-    raw::write(pipeline, &came)
-}
-
-fn client(group: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
-        .set("group.id", group);
-    config
-}
-
-/// One past the last record of each partition.
-fn ends(consumer: &BaseConsumer, topic: &str) -> TopicPartitionList {
-    let mut ends = TopicPartitionList::new();
-    for partition in 0..4 {
-        let (_, end) = consumer
-            .fetch_watermarks(topic, partition, Duration::from_secs(10))
-            .unwrap();
-        ends.add_partition_offset(topic, partition, Offset::Offset(end))
-            .unwrap();
-    }
-    ends
-}
-
-/// How many committed records a topic has.
-fn records(pipeline: &Pipeline, topic: &str) -> usize {
-    let reader: BaseConsumer = client("audit-counts")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
-        .create()
-        .unwrap();
-    let name = format!("{}{topic}", pipeline.prefix);
-    let mut all = TopicPartitionList::new();
-    for partition in 0..4 {
-        all.add_partition_offset(&name, partition, Offset::Beginning)
-            .unwrap();
-    }
-    reader.assign(&all).unwrap();
-    let (mut found, mut ended) = (0, 0);
-    while ended < 4 {
-        match reader.poll(Duration::from_secs(10)).expect("an end") {
-            Ok(_) => found += 1,
-            Err(KafkaError::PartitionEOF(_)) => ended += 1,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    found
-}
-
-/// Moves a group's offsets past everything that stands in a topic, as a careless operator might.
-async fn skip(pipeline: &Pipeline, topic: &str, group: &str) {
-    let group = format!("{}{group}", pipeline.prefix);
-    let consumer: BaseConsumer = client(&group).create().unwrap();
-    let ends = ends(&consumer, &format!("{}{topic}", pipeline.prefix));
-    // refused while the group still counts its member in
-    wait::until("the offsets are moved", || async {
-        let moved = consumer.commit(&ends, CommitMode::Sync);
-        moved.map_err(|error| error.to_string())
-    })
-    .await;
-}
-
-fn named(audit: &Value) -> Vec<(&str, &str)> {
+/// The receipts that an audit names, each with its state.
+pub(crate) fn named(audit: &Value) -> Vec<(&str, &str)> {
     let mut named: Vec<(&str, &str)> = audit["receipts"]
         .as_array()
         .unwrap()
@@ -101,7 +24,7 @@ fn named(audit: &Value) -> Vec<(&str, &str)> {
 async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
     let mut pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;
-    let receipts = write(&pipeline, &then, &History::delivered(1));
+    let receipts = raw::history(&pipeline, &then, &History::delivered(1));
     for view in ["events", "receipts"] {
         pipeline
             .wait_count(&format!("SELECT count() FROM {view}"), 4)
@@ -122,12 +45,12 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
     assert_eq!(named(&audit)[0].0, receipts[2]);
 
     pipeline.terminate(Service::Normalizer).await;
-    let skipped = write(&pipeline, &then, &History::expired(2));
-    skip(&pipeline, "raw", "normalizer").await;
+    let skipped = raw::history(&pipeline, &then, &History::expired(2));
+    offsets::skip(&pipeline, "raw", "normalizer").await;
     pipeline.launch(Service::Normalizer);
     pipeline.ready(Service::Normalizer).await;
     // what comes behind the range shows that the normalizer has passed it
-    write(&pipeline, &then, &History::delivered(3));
+    raw::history(&pipeline, &then, &History::delivered(3));
     pipeline.wait_count("SELECT count() FROM events", 7).await;
     let mut expected: Vec<&str> = skipped
         .iter()
@@ -162,180 +85,10 @@ async fn a_row_that_is_deleted_by_hand_and_a_range_that_is_skipped_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_stand() {
-    let mut pipeline = Pipeline::start().await;
-    let then = raw::ago(&pipeline, 3600).await;
-    write(&pipeline, &then, &History::delivered(1));
-    pipeline.wait_count("SELECT count() FROM receipts", 4).await;
-
-    pipeline.terminate(Service::Sink).await;
-    let mut skipped = write(&pipeline, &then, &History::delivered(2));
-    skip(&pipeline, "raw", "sink-receipts").await;
-    pipeline.launch(Service::Sink);
-    pipeline.ready(Service::Sink).await;
-    write(&pipeline, &then, &History::delivered(3));
-    skipped.sort_unstable();
-    wait::until("all are named, and where they stand", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        let rows = audit["unreceived"].as_array().unwrap();
-        let mut found: Vec<&str> = rows
-            .iter()
-            .map(|row| row["receipt_id"].as_str().unwrap())
-            .collect();
-        found.sort_unstable();
-        let gaps = audit["gaps"].as_array().unwrap();
-        let passed: i64 = gaps
-            .iter()
-            .map(|gap| {
-                let at = |name: &str| gap[name].as_i64().unwrap();
-                at("last_offset") - at("first_offset") + 1
-            })
-            .sum();
-        (found == skipped && passed == 4)
-            .then_some(())
-            .ok_or(format!("{found:?}, {gaps:?}"))
-    })
-    .await;
-}
-
-/// The causes of the gaps that an audit names, in any topic.
-fn causes(audit: &Value) -> Vec<&str> {
-    let gaps = audit["gaps"].as_array().unwrap().iter();
-    let mut causes: Vec<&str> = gaps.map(|gap| gap["cause"].as_str().unwrap()).collect();
-    causes.dedup();
-    causes
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn snapshots_that_the_sink_is_moved_past_are_named_until_they_are_read_again() {
-    let mut pipeline = Pipeline::start().await;
-    let then = raw::ago(&pipeline, 3600).await;
-    write(&pipeline, &then, &History::delivered(1));
-    let newest = "SELECT count() FROM orders WHERE event_count = 4";
-    pipeline.wait_count(newest, 1).await;
-
-    // moved to where it stands already: nothing is passed over
-    pipeline.terminate(Service::Sink).await;
-    skip(&pipeline, "orders", "sink-orders").await;
-    pipeline.launch(Service::Sink);
-    pipeline.ready(Service::Sink).await;
-    write(&pipeline, &then, &History::delivered(2));
-    pipeline.wait_count(newest, 2).await;
-    let audit = pipeline.waybill("audit --json", &[]);
-    assert_eq!(causes(&serde_json::from_str(&audit.text).unwrap()), [""; 0]);
-
-    pipeline.terminate(Service::Sink).await;
-    write(&pipeline, &then, &History::delivered(3));
-    let told = "every snapshot of the third order is told";
-    wait::until(told, || async {
-        // in the transaction that told the event
-        let told = records(&pipeline, "ordered");
-        (told == 12).then_some(()).ok_or(told.to_string())
-    })
-    .await;
-    skip(&pipeline, "orders", "sink-orders").await;
-    pipeline.launch(Service::Sink);
-    wait::until("the range is named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        (causes(&audit) == ["MOVED"])
-            .then_some(())
-            .ok_or(audit.to_string())
-    })
-    .await;
-    pipeline.wait_count(newest, 2).await;
-
-    let reloaded = pipeline
-        .waybill("reload --since 2h --table orders --json", &[])
-        .json(0);
-    assert_eq!(reloaded["orders"]["gaps_closed"], 1, "{reloaded}");
-    pipeline.wait_count(newest, 3).await;
-    for view in ["events", "receipts"] {
-        pipeline
-            .wait_count(&format!("SELECT count() FROM {view}"), 12)
-            .await;
-    }
-    let audit = pipeline.waybill("audit --json", &[]).json(0);
-    assert_eq!(causes(&audit), [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn events_that_kafka_deletes_before_the_sink_reads_them_are_named() {
-    let mut pipeline = Pipeline::start().await;
-    let then = raw::ago(&pipeline, 3600).await;
-    write(&pipeline, &then, &History::delivered(1));
-    pipeline.wait_count("SELECT count() FROM events", 4).await;
-    let config = client("audit-deletes");
-    let admin: AdminClient<_> = config.create().unwrap();
-    let topic = format!("{}ordered", pipeline.prefix);
-    let delete = async || {
-        let all = ends(&config.create().unwrap(), &topic);
-        let deleted = admin.delete_records(&all, &AdminOptions::new()).await;
-        deleted.unwrap();
-    };
-    // what was loaded goes, and the end of the last transaction, which nobody loads
-    delete().await;
-
-    pipeline.terminate(Service::Sink).await;
-    pipeline.launch(Service::Sink);
-    pipeline.ready(Service::Sink).await;
-    write(&pipeline, &then, &History::delivered(20));
-    pipeline.wait_count("SELECT count() FROM events", 8).await;
-    let audit = pipeline.waybill("audit --json", &[]);
-    assert_eq!(causes(&serde_json::from_str(&audit.text).unwrap()), [""; 0]);
-
-    pipeline.terminate(Service::Sink).await;
-    let lost = write(&pipeline, &then, &History::delivered(2));
-    wait::until("all events are told", || async {
-        let told = records(&pipeline, "ordered");
-        (told == 4 + lost.len())
-            .then_some(())
-            .ok_or(told.to_string())
-    })
-    .await;
-    delete().await;
-    pipeline.launch(Service::Sink);
-    // what comes behind them shows that they are gone
-    for order in 3..15 {
-        write(&pipeline, &then, &History::delivered(order));
-    }
-    wait::until("the range and the receipts are named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        let all = causes(&audit) == ["DELETED"] && named(&audit).len() == lost.len();
-        all.then_some(()).ok_or(audit.to_string())
-    })
-    .await;
-    // told once, and again only where more is deleted
-    pipeline.terminate(Service::Sink).await;
-    pipeline.launch(Service::Sink);
-    pipeline.ready(Service::Sink).await;
-    let reloaded = pipeline
-        .waybill("reload --since 2h --table events --json", &[])
-        .json(0);
-    assert_eq!(reloaded["events"]["loaded"], 0, "{reloaded}");
-    pipeline.terminate(Service::Sink).await;
-    pipeline.launch(Service::Sink);
-    pipeline.ready(Service::Sink).await;
-    let audit = pipeline.waybill("audit --json", &[]).json(1);
-    assert_eq!(causes(&audit), [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_place_that_is_deleted_by_hand_is_noted_again() {
     let pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;
-    write(&pipeline, &then, &History::delivered(1));
+    raw::history(&pipeline, &then, &History::delivered(1));
     pipeline.wait_count("SELECT count() FROM receipts", 4).await;
     let emptied = "ALTER TABLE places_log DELETE WHERE true SETTINGS mutations_sync = 2";
     pipeline.store.rows(emptied).await.unwrap();
@@ -359,7 +112,7 @@ async fn an_order_whose_row_is_deleted_or_older_than_its_events_is_named() {
     let then = raw::ago(&pipeline, 3600).await;
     let histories = [1, 2, 3].map(History::delivered);
     for history in &histories {
-        write(&pipeline, &then, history);
+        raw::history(&pipeline, &then, history);
     }
     pipeline
         .wait_count("SELECT count() FROM orders WHERE event_count = 4", 3)
@@ -408,8 +161,8 @@ async fn an_event_that_is_deleted_with_its_receipt_leaves_a_gap_in_its_order() {
     let pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;
     let history = History::delivered(1);
-    let receipts = write(&pipeline, &then, &history);
-    write(&pipeline, &then, &History::delivered(2));
+    let receipts = raw::history(&pipeline, &then, &history);
+    raw::history(&pipeline, &then, &History::delivered(2));
     for view in ["events", "receipts"] {
         pipeline
             .wait_count(&format!("SELECT count() FROM {view}"), 8)
@@ -449,11 +202,11 @@ async fn an_event_that_is_deleted_with_its_receipt_leaves_a_gap_in_its_order() {
 async fn rows_that_are_gone_are_loaded_again_beside_a_running_sink() {
     let pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;
-    write(&pipeline, &then, &History::delivered(1));
+    raw::history(&pipeline, &then, &History::delivered(1));
     let second = History::delivered(2);
-    write(&pipeline, &then, &second);
+    raw::history(&pipeline, &then, &second);
     // set aside: it says the same again
-    write(&pipeline, &then, &second);
+    raw::history(&pipeline, &then, &second);
     let whole = [
         ("events_log", 8),
         ("receipts_log", 12),

@@ -12,6 +12,7 @@ mod durability;
 mod limits;
 mod ordering;
 mod overflow;
+mod passed_over;
 mod replay;
 mod secrets;
 mod set_aside;

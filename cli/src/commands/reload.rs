@@ -17,7 +17,8 @@ use crate::{Verdict, moments, output, settings::Place};
 /// Reads the sink's topics again and inserts what should be a row and is none: what somebody deleted,
 /// what a table refused before it was corrected (REJECTED_BY_STORE), what the sink was moved past. Rows
 /// that are there are left alone; the sink may go on meanwhile, and its groups stay where they are. A range
-/// that was passed over counts as read, and `waybill audit` names it no more, once no row of it is refused.
+/// that was passed over counts as read, and `waybill audit` names it no more, once no row of it is refused;
+/// so does one of which Kafka has nothing left.
 ///
 /// Reads what was written to the topics since that moment, not what was received since then: a correction
 /// or a replay stands where it was made. What retention has deleted from Kafka can't be loaded from it;
@@ -128,23 +129,20 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
     ];
     output::table(&headings, rows);
     for (table, found) in found {
-        if found.places > 0 {
-            output::note(format_args!(
-                "{table}: the places of {} webhooks are noted again",
-                found.places
-            ));
-        }
-        if found.gaps_closed > 0 {
-            output::note(format_args!(
-                "{table}: {} ranges that the sink had passed over are read now, as far as Kafka has them",
-                found.gaps_closed
-            ));
-        }
-        if found.gaps_open > 0 {
-            output::note(format_args!(
-                "{table}: {} ranges that the sink had passed over are still open; give an earlier --since",
-                found.gaps_open
-            ));
+        for (count, what) in [
+            (found.places, "webhooks' places are noted again"),
+            (
+                found.gaps_closed,
+                "ranges that were passed over are read now, as far as Kafka has them",
+            ),
+            (
+                found.gaps_open,
+                "ranges that were passed over are still open; give an earlier --since",
+            ),
+        ] {
+            if count > 0 {
+                output::note(format_args!("{table}: {count} {what}"));
+            }
         }
         if found.refused > 0 {
             output::title(format_args!(

@@ -1,0 +1,210 @@
+//! What the sink was moved past, or what Kafka deleted before the sink came to it.
+
+use pipeline_tests::{Pipeline, Service, model::History, offsets, raw, wait};
+use serde_json::Value;
+
+use crate::audit::named;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_stand() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    raw::history(&pipeline, &then, &History::delivered(1));
+    pipeline.wait_count("SELECT count() FROM receipts", 4).await;
+
+    pipeline.terminate(Service::Sink).await;
+    let mut skipped = raw::history(&pipeline, &then, &History::delivered(2));
+    offsets::skip(&pipeline, "raw", "sink-receipts").await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    raw::history(&pipeline, &then, &History::delivered(3));
+    skipped.sort_unstable();
+    wait::until("all are named, and where they stand", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        let rows = audit["unreceived"].as_array().unwrap();
+        let mut found: Vec<&str> = rows
+            .iter()
+            .map(|row| row["receipt_id"].as_str().unwrap())
+            .collect();
+        found.sort_unstable();
+        let gaps = audit["gaps"].as_array().unwrap();
+        let passed: i64 = gaps
+            .iter()
+            .map(|gap| {
+                let at = |name: &str| gap[name].as_i64().unwrap();
+                at("last_offset") - at("first_offset") + 1
+            })
+            .sum();
+        (found == skipped && passed == 4)
+            .then_some(())
+            .ok_or(format!("{found:?}, {gaps:?}"))
+    })
+    .await;
+}
+
+/// The causes of the gaps that an audit names, in any topic.
+fn causes(audit: &Value) -> Vec<&str> {
+    let gaps = audit["gaps"].as_array().unwrap().iter();
+    let mut causes: Vec<&str> = gaps.map(|gap| gap["cause"].as_str().unwrap()).collect();
+    causes.dedup();
+    causes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_that_the_sink_is_moved_past_are_named_until_they_are_read_again() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    raw::history(&pipeline, &then, &History::delivered(1));
+    let newest = "SELECT count() FROM orders WHERE event_count = 4";
+    pipeline.wait_count(newest, 1).await;
+
+    // moved to where it stands already: nothing is passed over
+    pipeline.terminate(Service::Sink).await;
+    offsets::skip(&pipeline, "orders", "sink-orders").await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    raw::history(&pipeline, &then, &History::delivered(2));
+    pipeline.wait_count(newest, 2).await;
+    let audit = pipeline.waybill("audit --json", &[]);
+    assert_eq!(causes(&serde_json::from_str(&audit.text).unwrap()), [""; 0]);
+
+    pipeline.terminate(Service::Sink).await;
+    raw::history(&pipeline, &then, &History::delivered(3));
+    let told = "every snapshot of the third order is told";
+    wait::until(told, || async {
+        // in the transaction that told the event
+        let told = offsets::records(&pipeline, "ordered");
+        (told == 12).then_some(()).ok_or(told.to_string())
+    })
+    .await;
+    offsets::skip(&pipeline, "orders", "sink-orders").await;
+    pipeline.launch(Service::Sink);
+    wait::until("the range is named", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        (causes(&audit) == ["MOVED"])
+            .then_some(())
+            .ok_or(audit.to_string())
+    })
+    .await;
+    pipeline.wait_count(newest, 2).await;
+
+    let reloaded = pipeline
+        .waybill("reload --since 2h --table orders --json", &[])
+        .json(0);
+    assert_eq!(reloaded["orders"]["gaps_closed"], 1, "{reloaded}");
+    pipeline.wait_count(newest, 3).await;
+    for view in ["events", "receipts"] {
+        pipeline
+            .wait_count(&format!("SELECT count() FROM {view}"), 12)
+            .await;
+    }
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(causes(&audit), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_kafka_deletes_before_the_sink_reads_them_are_named() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    raw::history(&pipeline, &then, &History::delivered(1));
+    pipeline.wait_count("SELECT count() FROM events", 4).await;
+    // what was loaded goes, and the end of the last transaction, which nobody loads
+    offsets::delete(&pipeline, "ordered").await;
+
+    pipeline.terminate(Service::Sink).await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    raw::history(&pipeline, &then, &History::delivered(20));
+    pipeline.wait_count("SELECT count() FROM events", 8).await;
+    let audit = pipeline.waybill("audit --json", &[]);
+    assert_eq!(causes(&serde_json::from_str(&audit.text).unwrap()), [""; 0]);
+
+    pipeline.terminate(Service::Sink).await;
+    let lost = raw::history(&pipeline, &then, &History::delivered(2));
+    wait::until("all events are told", || async {
+        let told = offsets::records(&pipeline, "ordered");
+        (told == 4 + lost.len())
+            .then_some(())
+            .ok_or(told.to_string())
+    })
+    .await;
+    offsets::delete(&pipeline, "ordered").await;
+    pipeline.launch(Service::Sink);
+    // what comes behind them shows that they are gone
+    for order in 3..15 {
+        raw::history(&pipeline, &then, &History::delivered(order));
+    }
+    wait::until("the range and the receipts are named", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        let all = causes(&audit) == ["DELETED"] && named(&audit).len() == lost.len();
+        all.then_some(()).ok_or(audit.to_string())
+    })
+    .await;
+    // told once, and again only where more is deleted
+    pipeline.terminate(Service::Sink).await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    let reloaded = pipeline
+        .waybill("reload --since 2h --table events --json", &[])
+        .json(0);
+    assert_eq!(reloaded["events"]["loaded"], 0, "{reloaded}");
+    pipeline.terminate(Service::Sink).await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    assert_eq!(causes(&audit), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_kafka_deletes_before_they_are_read_are_named_until_it_is_known() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    raw::history(&pipeline, &then, &History::delivered(1));
+    pipeline.wait_count("SELECT count() FROM receipts", 4).await;
+
+    for service in [Service::Normalizer, Service::Sink] {
+        pipeline.terminate(service).await;
+    }
+    raw::history(&pipeline, &then, &History::delivered(2));
+    offsets::delete(&pipeline, "raw").await;
+    // it goes on behind what is deleted when it is told to, and not before
+    offsets::skip(&pipeline, "raw", "normalizer").await;
+    for service in [Service::Normalizer, Service::Sink] {
+        pipeline.launch(service);
+        pipeline.ready(service).await;
+    }
+    raw::history(&pipeline, &then, &History::delivered(3));
+    wait::until("the range is named", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        let gap = &audit["gaps"][0];
+        let found = [&gap["first_offset"], &gap["last_offset"]];
+        (found == [4, 7] && causes(&audit) == ["UNREAD"])
+            .then_some(())
+            .ok_or(audit.to_string())
+    })
+    .await;
+
+    let reloaded = pipeline
+        .waybill("reload --since 2h --table receipts --json", &[])
+        .json(0);
+    assert_eq!(reloaded["receipts"]["gaps_closed"], 1, "{reloaded}");
+    pipeline.wait_count("SELECT count() FROM events", 8).await;
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(causes(&audit), [""; 0]);
+}
