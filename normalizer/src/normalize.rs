@@ -146,7 +146,7 @@ pub fn drafts<'a>(
 /// What is kept as the carrier wrote it should be a time or an amount. Where it is neither, somebody may
 /// have typed it.
 fn hide_in_raw<'a>(event: &mut Draft<'a>, privacy: &TenantPrivacy<'a>) {
-    let is_plain = |byte: u8| byte.is_ascii_digit() || b"-+:. TZeE".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"-+:., TZeE".contains(&byte);
     event.attributes.change(|name, text| {
         if !name.starts_with("raw.") || text.bytes().all(is_plain) {
             return text;

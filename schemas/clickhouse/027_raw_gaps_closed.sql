@@ -1,6 +1,7 @@
--- `raw_gaps` without what is known to be gone: a range that Kafka deleted before anybody read it never
--- closes by itself, and an audit that can't become clean again tells nobody anything. `waybill reload`
--- closes it in `gaps_log`, under exactly this range.
+-- `raw_gaps` with what lies before the first webhook that was read, since offsets begin at 0; and without
+-- what is known to be gone: a range that Kafka deleted before anybody read it never closes by itself, and
+-- an audit that can't become clean again tells nobody anything. `waybill reload` closes it in `gaps_log`,
+-- under exactly this range. Of webhooks older than `places_log` (018) it does the same.
 CREATE OR REPLACE VIEW {database}.raw_gaps
 SQL SECURITY INVOKER
 AS SELECT
@@ -12,7 +13,7 @@ FROM
 (
     SELECT
         p.topic AS topic, p.partition AS partition, p.offset AS offset,
-        lagInFrame(p.offset, 1, p.offset) OVER (
+        lagInFrame(p.offset, 1, toInt64(-1)) OVER (
             PARTITION BY p.topic, p.partition ORDER BY p.offset
             ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
         ) AS before

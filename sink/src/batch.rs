@@ -17,9 +17,9 @@ use std::{
 
 use schemas::{Micros, SetAside};
 
-pub use gap::{Cause, Gap, Jump, Kept, gaps};
+pub(crate) use gap::{Cause, Gap, Jump, Kept, gaps};
 pub use intent::{Intent, METADATA_BYTES_MAX, Partition, Span, UnreadableIntent, settled_metadata};
-pub use recovery::{Committed, Recovery, recover};
+pub(crate) use recovery::{Committed, Recovery, recover};
 
 use crate::{native, row::Rows, table::Table};
 

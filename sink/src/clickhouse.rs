@@ -161,11 +161,6 @@ impl Store {
         format!("{}.{}", quoted(&self.database), quoted(name))
     }
 
-    /// A text, as it stands in SQL.
-    pub(crate) fn literal(text: &str) -> String {
-        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-    }
-
     /// Runs a statement that gives no rows.
     ///
     /// # Errors

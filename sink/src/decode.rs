@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     batch::{Partition, Written},
-    reload::Identity,
+    identity::Identity,
     row::{self, Place, Rows},
     table::Table,
 };
@@ -131,16 +131,31 @@ impl Decode {
                 Ok(_) | Err(_) => None,
             },
         };
-        let detail = format!("a column of {} does not take the record", self.table.name());
-        let why = Why {
-            reason: Reason::RejectedByStore,
-            detail,
-        };
         Some(set_aside(
             about.unwrap_or_else(|| by_place(record)),
-            why,
+            self.why_refused(),
             record,
         ))
+    }
+
+    /// The same for a record that Kafka has no more.
+    pub(crate) fn refused_at(&self, topic: &str, partition: i32, offset: i64) -> SetAside {
+        let source = Source {
+            topic,
+            partition,
+            offset,
+            appended_at: Micros(0),
+        };
+        let about = About::nothing_but_its_place(source);
+        SetAside::new(Stage::Sink, about, self.why_refused(), source)
+    }
+
+    fn why_refused(&self) -> Why {
+        let detail = format!("a column of {} does not take the record", self.table.name());
+        Why {
+            reason: Reason::RejectedByStore,
+            detail,
+        }
     }
 
     /// What the record's row is known by, if it can be read.

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use schemas::topics::Topic;
+use schemas::{clickhouse::literal, topics::Topic};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     batch::{Cause, Gap, Partition, Span},
@@ -43,6 +44,15 @@ struct Open {
     first_offset: i64,
     last_offset: i64,
     cause: String,
+    found_at: i64,
+}
+
+/// A gap as it is known, and when it was noted, by the clock of whoever found it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenGap {
+    pub(crate) span: Span,
+    cause: Cause,
+    found_at: i64,
 }
 
 impl Ledger {
@@ -69,7 +79,7 @@ impl Ledger {
 
     fn name(&self, topic: Topic) -> String {
         let name = self.topics.iter().find(|(known, _)| *known == topic);
-        Store::literal(name.map_or("", |(_, name)| name))
+        literal(name.map_or("", |(_, name)| name))
     }
 
     fn all(&self) -> String {
@@ -102,53 +112,75 @@ impl Ledger {
             format!("({topic}, {number}, {next}, fromUnixTimestamp64Micro({now_micros}, 'UTC'))")
         });
         let columns = "topic, partition, next_offset, written_at";
-        self.write("loads_log", columns, values.collect()).await
+        self.write("loads_log", columns, values.collect(), now_micros)
+            .await
     }
 
     /// Ranges that were passed over and not closed since.
-    pub(crate) async fn open_gaps(&self) -> Result<Vec<Gap>, StoreError> {
+    pub(crate) async fn open_gaps(&self) -> Result<Vec<OpenGap>, StoreError> {
         // why nobody read a range of raw is not noted, and it is closed only if Kafka has it no more
-        let (view, cause) = match self.table {
-            Table::Receipts => ("raw_gaps", "'DELETED'"),
-            Table::Events | Table::Orders | Table::SetAside => ("topic_gaps", "g.cause"),
+        let (view, cause, found_at) = match self.table {
+            Table::Receipts => ("raw_gaps", "'DELETED'", "toInt64(0)"),
+            Table::Events | Table::Orders | Table::SetAside => (
+                "topic_gaps",
+                "g.cause",
+                "toUnixTimestamp64Micro(g.found_at)",
+            ),
         };
         let sql = format!(
             "SELECT g.topic AS topic, g.partition AS partition, g.first_offset AS first_offset, \
-             g.last_offset AS last_offset, {cause} AS cause FROM {} AS g WHERE g.topic IN ({})",
+             g.last_offset AS last_offset, {cause} AS cause, {found_at} AS found_at FROM {} AS g WHERE g.topic IN ({})",
             self.store.table(view),
             self.all()
         );
         let rows: Vec<Open> = self.store.rows(&sql, &[]).await?;
         let gaps = rows.into_iter().filter_map(|row| {
-            Some(Gap {
+            Some(OpenGap {
                 span: Span {
                     partition: self.partition(&row.topic, row.partition)?,
                     first: row.first_offset,
                     last: row.last_offset,
                 },
                 cause: Cause::named(&row.cause)?,
+                found_at: row.found_at,
             })
         });
         Ok(gaps.collect())
     }
 
-    pub(crate) async fn write_gaps(
+    /// Notes what was passed over.
+    pub(crate) async fn write_gaps(&self, gaps: &[Gap], now_micros: i64) -> Result<(), StoreError> {
+        let values = gaps.iter();
+        let values = values.map(|gap| self.gap(gap.span, gap.cause, false, now_micros));
+        self.write_all_gaps(values.collect(), now_micros).await
+    }
+
+    /// Notes that nothing is to be had of these any more. Whoever found them may have had a clock that is
+    /// ahead of ours.
+    pub(crate) async fn close_gaps(
         &self,
-        gaps: &[Gap],
-        is_closed: bool,
+        gaps: &[OpenGap],
         now_micros: i64,
     ) -> Result<(), StoreError> {
-        let values = gaps.iter().map(|Gap { span, cause }| {
-            let (topic, number) = (self.name(span.partition.topic), span.partition.number);
-            let Span { first, last, .. } = span;
-            format!(
-                "({topic}, {number}, {first}, {last}, '{}', {is_closed}, \
-                 fromUnixTimestamp64Micro({now_micros}, 'UTC'))",
-                cause.name()
-            )
+        let values = gaps.iter().map(|gap| {
+            let at = now_micros.max(gap.found_at + 1);
+            self.gap(gap.span, gap.cause, true, at)
         });
+        self.write_all_gaps(values.collect(), now_micros).await
+    }
+
+    fn gap(&self, span: Span, cause: Cause, is_closed: bool, at: i64) -> String {
+        let (topic, number) = (self.name(span.partition.topic), span.partition.number);
+        let Span { first, last, .. } = span;
+        format!(
+            "({topic}, {number}, {first}, {last}, '{}', {is_closed}, fromUnixTimestamp64Micro({at}, 'UTC'))",
+            cause.name()
+        )
+    }
+
+    async fn write_all_gaps(&self, values: Vec<String>, now_micros: i64) -> Result<(), StoreError> {
         let columns = "topic, partition, first_offset, last_offset, cause, is_closed, written_at";
-        self.write("gaps_log", columns, values.collect()).await
+        self.write("gaps_log", columns, values, now_micros).await
     }
 
     /// Where in a range webhooks are known to have stood.
@@ -167,26 +199,39 @@ impl Ledger {
     }
 
     /// Notes where webhooks stood.
-    pub(crate) async fn write_places(&self, places: &[(Partition, i64)]) -> Result<(), StoreError> {
+    pub(crate) async fn write_places(
+        &self,
+        places: &[(Partition, i64)],
+        now_micros: i64,
+    ) -> Result<(), StoreError> {
         let values = places.iter().map(|(partition, offset)| {
             let (topic, number) = (self.name(partition.topic), partition.number);
             format!("({topic}, {number}, {offset})")
         });
         let columns = "topic, partition, offset";
-        self.write("places_log", columns, values.collect()).await
+        self.write("places_log", columns, values.collect(), now_micros)
+            .await
     }
 
+    /// Each table replaces by its key, so that rows may come twice; what was noted, deleted by hand and
+    /// noted again must not count as the same insert, so the time is part of the token.
     async fn write(
         &self,
         table: &str,
         columns: &str,
         values: Vec<String>,
+        now_micros: i64,
     ) -> Result<(), StoreError> {
         for values in values.chunks(ROWS_MAX) {
+            let values = values.join(", ");
+            let mut token = Sha256::new();
+            token.update(now_micros.to_be_bytes());
+            token.update(&values);
             let sql = format!(
-                "INSERT INTO {} ({columns}) SETTINGS async_insert = 0 VALUES {}",
+                "INSERT INTO {} ({columns}) SETTINGS async_insert = 0, insert_deduplication_token = '{}' \
+                 VALUES {values}",
                 self.store.table(table),
-                values.join(", ")
+                hex::encode(token.finalize()),
             );
             self.store.execute(&sql).await?;
         }

@@ -22,10 +22,12 @@ pub mod codes;
 pub mod migrate;
 pub mod reload;
 
+mod again;
 mod asides;
 mod condition;
 mod decode;
 pub mod frontier;
+mod identity;
 mod ledger;
 mod loader;
 pub mod metrics;

@@ -18,7 +18,7 @@ use runtime::{
     clock::SharedClock, kafka::config::assigned_consumer_config, settings::KafkaSettings,
     shutdown::Shutdown,
 };
-use schemas::topics::Topic;
+use schemas::{clickhouse::literal, topics::Topic};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -282,7 +282,7 @@ impl Observer {
         let values: Vec<String> = rows
             .iter()
             .map(|(consumer, partition, offset)| {
-                let topic = Store::literal(&partition.topic.name(&self.prefix));
+                let topic = literal(&partition.topic.name(&self.prefix));
                 let number = partition.number;
                 format!(
                     "('{consumer}', {topic}, {number}, {offset}, \

@@ -2,19 +2,12 @@
 //! before it was corrected, or that a group was moved past. Stands beside a running sink: it joins no
 //! group and moves no offset, and it leaves a key alone of which a row as new as the record's is there.
 
-mod identity;
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::KafkaError,
 };
 use runtime::{
     clock::{Clock as _, SystemClock},
@@ -27,10 +20,12 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use crate::{
+    again::Again,
     batch::{Block, Filling, Limits, Partition, Row, Span},
     check,
     clickhouse::{Store, StoreError},
     decode::Decode,
+    identity::{Identity, stored},
     ledger::Ledger,
     loader::Loader,
     metrics::Metrics,
@@ -38,18 +33,13 @@ use crate::{
     table::Table,
 };
 
-pub(crate) use identity::Identity;
-use identity::stored;
-
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
-/// Without a record or the end of the partition for so long, the brokers are not answering.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
     rows_max: 50_000,
     bytes_max: 16 << 20,
     open_max: Duration::MAX,
 };
-/// Refused rows beyond are counted only.
+/// Refused and unreadable records beyond are counted only.
 const NAMED_MAX: usize = 100;
 
 /// Where everything is.
@@ -71,18 +61,21 @@ pub struct Reloaded {
     pub there: u64,
     /// Rows that were inserted.
     pub loaded: u64,
-    /// Records that give no row: tombstones, and those that can't be read.
+    /// Records that give no row: tombstones, and webhooks whose headers can't be read.
     pub without_row: u64,
+    /// Records that can't be read.
+    pub unreadable: u64,
     /// Rows that the store still refuses.
     pub refused: u64,
-    /// Where the first of these stand.
-    pub refused_at: Vec<String>,
+    /// Where the first of these two stand.
+    pub not_loaded_at: Vec<String>,
     /// Webhooks whose place in the raw topics was noted again.
     pub places: u64,
     /// Ranges that the sink had passed over and that are read now, as far as Kafka has them. Of raw topics
     /// only those of which Kafka has nothing.
     pub gaps_closed: u64,
-    /// Ranges that it had passed over and that are not read: what was asked for begins behind them.
+    /// Ranges that it had passed over and that stay open: what was asked for begins behind them, the sink
+    /// has not passed them yet, or a record among what was read is refused or can't be read.
     pub gaps_open: u64,
 }
 
@@ -94,6 +87,17 @@ struct Range {
     first: Option<i64>,
     /// One past what the group has passed.
     end: i64,
+}
+
+impl Range {
+    fn span(self) -> Option<Span> {
+        let first = self.first.filter(|first| *first < self.end)?;
+        Some(Span {
+            partition: self.partition,
+            first,
+            last: self.end - 1,
+        })
+    }
 }
 
 /// One table's topics, read again.
@@ -125,11 +129,12 @@ pub fn reload(
     mut progress: impl FnMut(&Reloaded),
 ) -> anyhow::Result<Reloaded> {
     let mut reload = Reload::new(from, table, handle)?;
+    let again = Again::new(from.kafka, &table.group(from.prefix), from.prefix);
     let mut read = Vec::new();
     for topic in table.topics() {
         for range in reload.ranges(*topic, since)? {
-            if let Some(first) = range.first.filter(|first| *first < range.end) {
-                reload.range(range.partition, (first, range.end), &mut progress)?;
+            if let Some(span) = range.span() {
+                reload.range(span, &again, &mut progress)?;
             }
             read.push(range);
         }
@@ -155,9 +160,7 @@ impl<'a> Reload<'a> {
             metrics: Metrics::new(&prometheus::Registry::new())?,
             part: Health::default().part("reload"),
         };
-        let mut config = assigned_consumer_config(from.kafka, &table.group(from.prefix));
-        // what retention deletes while we read is no error
-        config.set("auto.offset.reset", "earliest");
+        let config = assigned_consumer_config(from.kafka, &table.group(from.prefix));
         Ok(Self {
             from,
             handle,
@@ -204,44 +207,23 @@ impl<'a> Reload<'a> {
 
     fn range(
         &mut self,
-        partition: Partition,
-        (first, end): (i64, i64),
+        span: Span,
+        again: &Again,
         progress: &mut impl FnMut(&Reloaded),
     ) -> anyhow::Result<()> {
-        let name = partition.topic.name(self.from.prefix);
-        let mut place = TopicPartitionList::new();
-        place.add_partition_offset(&name, partition.number, Offset::Offset(first))?;
-        self.reader.assign(&place)?;
-        let mut heard_at = Instant::now();
-        loop {
-            let reader = &self.reader;
-            match reader.poll(Duration::from_millis(100)) {
-                Some(Ok(record)) if record.partition() == partition.number => {
-                    heard_at = Instant::now();
-                    if record.offset() >= end {
-                        return Ok(());
-                    }
-                    let write = |to: &mut Rows| self.decode.write(partition, &record, 0, to);
-                    let taken = self.filling.record(partition, record.offset(), 0, write);
-                    taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
-                    let identity = self.decode.identity(&record, 0);
-                    let place = (partition, record.offset());
-                    self.identities.extend(identity.map(|one| (place, one)));
-                }
-                Some(Err(KafkaError::PartitionEOF(number))) if number == partition.number => {
-                    return Ok(());
-                }
-                Some(Err(error)) => return Err(error).with_context(|| format!("reading {name}")),
-                Some(Ok(_)) | None => {}
-            }
+        again.read(&[span], |partition, record| {
+            let write = |to: &mut Rows| self.decode.write(partition, record, 0, to);
+            let taken = self.filling.record(partition, record.offset(), 0, write);
+            taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
+            let identity = self.decode.identity(record, 0);
+            let place = (partition, record.offset());
+            self.identities.extend(identity.map(|one| (place, one)));
             if self.filling.is_full() {
                 self.flush()?;
                 progress(&self.done);
             }
-            if heard_at.elapsed() > SILENCE_MAX {
-                bail!("{name} gives no records: is Kafka well? Nothing is lost; try again");
-            }
-        }
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Inserts what is missing of the records that were taken.
@@ -270,13 +252,21 @@ impl<'a> Reload<'a> {
         done.records += records as u64;
         done.there += (block.rows.len() - inserted - refused.len()) as u64;
         done.loaded += inserted as u64;
-        done.without_row += (block.nothing + block.asides.len()) as u64;
+        done.without_row += block.nothing as u64;
+        done.unreadable += block.asides.len() as u64;
         done.refused += refused.len() as u64;
-        let room = NAMED_MAX.saturating_sub(done.refused_at.len());
-        done.refused_at.extend(refused.iter().take(room).map(|row| {
+        let place =
+            |topic: &str, partition: i32, offset: i64| format!("{topic}/{partition}/{offset}");
+        let refused = refused.iter().map(|row| {
             let topic = row.partition.topic.name(self.from.prefix);
-            format!("{topic}/{}/{}", row.partition.number, row.offset)
-        }));
+            place(&topic, row.partition.number, row.offset)
+        });
+        let unreadable = block.asides.iter();
+        let unreadable =
+            unreadable.map(|one| place(&one.source_topic, one.source_partition, one.source_offset));
+        let room = NAMED_MAX.saturating_sub(done.not_loaded_at.len());
+        done.not_loaded_at
+            .extend(refused.chain(unreadable).take(room));
         Ok(())
     }
 
@@ -321,18 +311,21 @@ impl<'a> Reload<'a> {
             });
             missing.extend(rows.map(|row| (row.partition, row.offset)));
         }
-        self.ledger.write_places(&missing).await?;
+        let now = SystemClock.now_micros();
+        self.ledger.write_places(&missing, now).await?;
         Ok(missing.len())
     }
 
-    /// A range counts as read if all of it was that Kafka still has, and no row was refused. Of a raw topic
-    /// it must be gone from Kafka: what was read there has its place noted, and is no gap any more.
+    /// A range counts as read if all of it was that Kafka still has, and every record became what it
+    /// should. Of a raw topic it must be gone from Kafka: what was read there has its place noted, and is no
+    /// gap any more.
     fn close_gaps(&mut self, read: &[Range]) -> anyhow::Result<()> {
         let asking = "asking the store which ranges were passed over";
         let open = self.handle.block_on(self.ledger.open_gaps());
-        let mut closed = Vec::new();
         let open = open.context(asking)?;
         self.done.gaps_open = open.len() as u64;
+        let all_is_there = self.done.refused + self.done.unreadable == 0;
+        let mut closed = Vec::new();
         for gap in open {
             let Span {
                 partition,
@@ -347,26 +340,18 @@ impl<'a> Reload<'a> {
                 .reader
                 .fetch_watermarks(&name, partition.number, ANSWER_TIME_MAX);
             let (kept, log_end) = ends.with_context(|| format!("asking Kafka about {name}"))?;
-            let counts_as_read = match self.table {
-                Table::Receipts => kept > last,
-                Table::Events | Table::Orders | Table::SetAside => {
-                    let from = range.first.unwrap_or(log_end);
-                    from <= first.max(kept) && range.end.max(kept) > last
-                }
-            };
-            if counts_as_read {
+            let is_gone = kept > last;
+            let from = range.first.unwrap_or(log_end);
+            let is_read = from <= first.max(kept) && range.end > last && all_is_there;
+            if is_gone || (is_read && self.table != Table::Receipts) {
                 closed.push(gap);
             }
         }
-        if self.done.refused == 0 {
-            let now = SystemClock.now_micros();
-            let written = self
-                .handle
-                .block_on(self.ledger.write_gaps(&closed, true, now));
-            written.context("noting which ranges are read now; try again")?;
-            self.done.gaps_closed = closed.len() as u64;
-            self.done.gaps_open -= self.done.gaps_closed;
-        }
+        let written = self.ledger.close_gaps(&closed, SystemClock.now_micros());
+        let written = self.handle.block_on(written);
+        written.context("noting which ranges are read now; try again")?;
+        self.done.gaps_closed = closed.len() as u64;
+        self.done.gaps_open -= self.done.gaps_closed;
         Ok(())
     }
 }

@@ -32,6 +32,11 @@ const TIME_MAX: i64 = 10_413_791_999_999_999;
 const DECIMAL_MAX: i128 = 999_999_999_999_999_999;
 const DECIMAL_SCALE: i32 = 4;
 
+/// The nearest that a column of times can hold.
+pub(crate) fn within_range(time: Micros) -> Micros {
+    Micros(time.0.clamp(TIME_MIN, TIME_MAX))
+}
+
 /// The rows of one table, in the order in which they came.
 #[derive(Debug)]
 pub enum Rows {
@@ -113,9 +118,9 @@ impl Adjusted {
     }
 
     fn time(&mut self, time: Micros) -> Instant {
-        let within = time.0.clamp(TIME_MIN, TIME_MAX);
-        self.0 += u64::from(within != time.0);
-        Instant(within)
+        let within = within_range(time);
+        self.0 += u64::from(within != time);
+        Instant(within.0)
     }
 
     fn optional_time(&mut self, time: Option<Micros>) -> Option<Instant> {

@@ -1,8 +1,6 @@
 //! The member of a table's consumer group. Rebalances are only noted inside librdkafka's callback;
 //! the loop takes partitions up and gives them up afterwards, with its pending block in hand.
 
-mod again;
-
 use std::{
     borrow::Cow,
     collections::{BTreeMap, VecDeque},
@@ -28,7 +26,8 @@ use runtime::{
 use schemas::topics::Topic;
 
 use crate::{
-    batch::{Committed, Intent, Kept, Partition, settled_metadata},
+    again::Again,
+    batch::{Committed, Intent, Partition, settled_metadata},
     table::Table,
 };
 
@@ -125,8 +124,8 @@ pub(crate) enum NotCommitted {
 
 pub(crate) struct Member {
     consumer: BaseConsumer<Context>,
-    kafka: KafkaSettings,
     group: String,
+    again: Again,
 }
 
 impl Member {
@@ -159,7 +158,7 @@ impl Member {
         consumer.subscribe(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         Ok(Self {
             consumer,
-            kafka: kafka.clone(),
+            again: Again::new(kafka, &group, prefix),
             group,
         })
     }
@@ -197,12 +196,17 @@ impl Member {
         })
     }
 
-    fn name(&self, topic: Topic) -> &str {
+    pub(crate) fn name(&self, topic: Topic) -> &str {
         let names = &self.context().topics;
         names
             .iter()
             .find(|(known, _)| *known == topic)
             .map_or("", |(_, name)| name)
+    }
+
+    /// Reads beside the group.
+    pub(crate) const fn again(&self) -> &Again {
+        &self.again
     }
 
     /// What the group has committed for these partitions.
@@ -230,42 +234,6 @@ impl Member {
                 })
             })
             .collect()
-    }
-
-    /// What Kafka has of each.
-    pub(crate) fn kept(&self, partitions: &[Partition]) -> KafkaResult<Kept> {
-        let first = self.offsets(partitions, Offset::Beginning)?;
-        let mut ends = self.offsets(partitions, Offset::End)?;
-        let both = first.into_iter().filter_map(|(partition, first)| {
-            let end = ends.remove(&partition)?;
-            Some((partition, (first, end)))
-        });
-        Ok(both.collect())
-    }
-
-    /// The first or the last of them, in place of a time as in Kafka's own protocol.
-    fn offsets(
-        &self,
-        partitions: &[Partition],
-        which: Offset,
-    ) -> KafkaResult<BTreeMap<Partition, i64>> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition_offset(self.name(partition.topic), partition.number, which)?;
-        }
-        let list = self.consumer.offsets_for_times(list, ANSWER_TIME_MAX)?;
-        let mut offsets = BTreeMap::new();
-        for element in list.elements() {
-            element.error()?;
-            if let (Some(topic), Some(offset)) = (
-                self.context().topic(element.topic()),
-                element.offset().to_raw(),
-            ) {
-                let number = element.partition();
-                offsets.insert(Partition { topic, number }, offset);
-            }
-        }
-        Ok(offsets)
     }
 
     pub(crate) fn assign(&self, starts: &[(Partition, Option<i64>)]) -> KafkaResult<()> {

@@ -7,6 +7,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::KafkaError,
+    producer::{BaseProducer, BaseRecord, Producer as _},
 };
 
 use crate::{Pipeline, stack, wait};
@@ -15,6 +16,8 @@ fn client(group: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        // what a transaction that is under way has written counts as being there
+        .set("isolation.level", "read_uncommitted")
         .set("group.id", group);
     config
 }
@@ -68,6 +71,26 @@ pub async fn skip(pipeline: &Pipeline, topic: &str, group: &str) {
         moved.map_err(|error| error.to_string())
     })
     .await;
+}
+
+/// Writes a record that nobody can read, in a transaction that is under way until it is ended.
+pub fn unreadable(pipeline: &Pipeline, topic: &str) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", stack::shared().kafka_bootstrap())
+        .set("transactional.id", format!("{}unreadable", pipeline.prefix))
+        .create()
+        .unwrap();
+    let time_max = Duration::from_secs(30);
+    producer.init_transactions(time_max).unwrap();
+    producer.begin_transaction().unwrap();
+    let topic = format!("{}{topic}", pipeline.prefix);
+    let record = BaseRecord::to(&topic)
+        .partition(0)
+        .key("no key")
+        .payload("no frame");
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(time_max).unwrap();
+    producer
 }
 
 /// Deletes everything that stands in a topic now.

@@ -1,6 +1,9 @@
 //! What the sink was moved past, or what Kafka deleted before the sink came to it.
 
+use std::time::Duration;
+
 use pipeline_tests::{Pipeline, Service, model::History, offsets, raw, wait};
+use rdkafka::producer::Producer as _;
 use serde_json::Value;
 
 use crate::audit::named;
@@ -207,4 +210,45 @@ async fn webhooks_that_kafka_deletes_before_they_are_read_are_named_until_it_is_
     pipeline.wait_count("SELECT count() FROM events", 8).await;
     let audit = pipeline.waybill("audit --json", &[]).json(0);
     assert_eq!(causes(&audit), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_under_way_that_the_sink_is_moved_past_is_named_and_stays_so_while_nobody_can_read_it()
+ {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    raw::history(&pipeline, &then, &History::delivered(1));
+    let newest = "SELECT count() FROM orders WHERE event_count = 4";
+    pipeline.wait_count(newest, 1).await;
+
+    pipeline.terminate(Service::Sink).await;
+    let producer = offsets::unreadable(&pipeline, "orders");
+    offsets::skip(&pipeline, "orders", "sink-orders").await;
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    producer
+        .commit_transaction(Duration::from_secs(30))
+        .unwrap();
+    for order in 2..20 {
+        raw::history(&pipeline, &then, &History::delivered(order));
+    }
+    wait::until("it is named", || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        if told.code != Some(1) {
+            return Err(told.text);
+        }
+        let audit = told.json(1);
+        (causes(&audit) == ["MOVED"])
+            .then_some(())
+            .ok_or(audit.to_string())
+    })
+    .await;
+    pipeline.wait_count(newest, 19).await;
+    let reloaded = pipeline
+        .waybill("reload --since 2h --table orders --json", &[])
+        .json(1);
+    let found = ["unreadable", "gaps_closed", "gaps_open"].map(|name| &reloaded["orders"][name]);
+    assert_eq!(found, [1, 0, 1], "{reloaded}");
+    let audit = pipeline.waybill("audit --json", &[]).json(1);
+    assert_eq!(causes(&audit), ["MOVED"]);
 }

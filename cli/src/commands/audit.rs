@@ -32,8 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "AGE", default_value = "5m", value_parser = moments::duration)]
     older_than: Duration,
 
-    /// How many receipts, and how many orders, to name at most; unaccounted receipts are counted, all of them
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    /// How many to name at most, of each kind; unaccounted receipts are counted, all of them
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
     /// Print JSON
@@ -185,6 +185,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         output::json(&audit)?;
     } else {
         print(&audit);
+        let named = [
+            audit.unreceived.len(),
+            audit.orders_behind.len(),
+            audit.gaps.len(),
+        ];
+        if named.contains(&(args.limit as usize)) {
+            output::note("there may be more than are named; give a higher --limit");
+        }
     }
     Ok(if audit.is_clean() {
         Verdict::Good

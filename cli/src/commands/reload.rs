@@ -24,7 +24,7 @@ use crate::{Verdict, moments, output, settings::Place};
 /// or a replay stands where it was made. What retention has deleted from Kafka can't be loaded from it;
 /// `waybill replay` makes events of what raw still has.
 ///
-/// Exit code 1 if the store refuses a row again.
+/// Exit code 1 if the store refuses a row again, or a record can't be read.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  waybill reload --since 6h\n  waybill reload --table orders --since 2026-05-12 --json"
@@ -99,7 +99,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     } else {
         print(&found);
     }
-    Ok(if found.values().all(|table| table.refused == 0) {
+    let is_whole = |table: &Reloaded| table.refused + table.unreadable == 0;
+    Ok(if found.values().all(is_whole) {
         Verdict::Good
     } else {
         Verdict::Bad
@@ -113,6 +114,7 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
             found.there,
             found.loaded,
             found.without_row,
+            found.unreadable,
             found.refused,
         ];
         let mut row = vec![(*table).to_owned()];
@@ -125,6 +127,7 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
         "there",
         "loaded",
         "no row",
+        "unreadable",
         "refused",
     ];
     output::table(&headings, rows);
@@ -137,7 +140,8 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
             ),
             (
                 found.gaps_open,
-                "ranges that were passed over are still open; give an earlier --since",
+                "ranges that were passed over are still open: written before --since, not passed by the sink yet, \
+                 or with records that are not loaded",
             ),
         ] {
             if count > 0 {
@@ -145,11 +149,20 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
             }
         }
         if found.refused > 0 {
-            output::title(format_args!(
-                "{table} refuses {} rows still; correct the table, then try again. They stand at",
+            output::note(format_args!(
+                "{table} refuses {} rows still; correct the table, then try again",
                 found.refused
             ));
-            found.refused_at.iter().for_each(output::line);
+        }
+        if found.unreadable > 0 {
+            output::note(format_args!(
+                "{table}: {} records can't be read; is this the registry that the services use (WAYBILL__REGISTRY__URL)?",
+                found.unreadable
+            ));
+        }
+        if !found.not_loaded_at.is_empty() {
+            output::title(format_args!("{table}: what is not loaded stands at"));
+            found.not_loaded_at.iter().for_each(output::line);
         }
     }
 }

@@ -2,7 +2,10 @@
 //! how far it got, so that one that was interrupted goes on where it was.
 
 use anyhow::Context as _;
-use schemas::{Micros, clickhouse::DATABASE};
+use schemas::{
+    Micros,
+    clickhouse::{DATABASE, literal},
+};
 use serde::Deserialize;
 
 use super::{Scope, Tally};
@@ -85,18 +88,18 @@ impl Ledger<'_> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
         let values = [
-            text(&entry.replay_id),
-            text(entry.command),
-            text(state.as_str()),
-            text(entry.scope.tenant.as_deref().unwrap_or_default()),
+            literal(&entry.replay_id),
+            literal(entry.command),
+            literal(state.as_str()),
+            literal(entry.scope.tenant.as_deref().unwrap_or_default()),
             instant(entry.scope.since),
             instant(entry.scope.until),
-            text(&entry.mapping_version),
-            text(&format!("{user}@{}", host.trim())),
+            literal(&entry.mapping_version),
+            literal(&format!("{user}@{}", host.trim())),
             instant(entry.started_at),
             instant(now()),
-            text(&serde_json::to_string(&positions)?),
-            text(&serde_json::to_string(tally)?),
+            literal(&serde_json::to_string(&positions)?),
+            literal(&serde_json::to_string(tally)?),
         ];
         let sql = format!(
             "INSERT INTO {DATABASE}.replays_log (replay_id, command, state, tenant_id, since, \
@@ -149,10 +152,6 @@ impl Ledger<'_> {
             tally: serde_json::from_str(&row.outcome)?,
         })
     }
-}
-
-fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 fn instant(at: Micros) -> String {

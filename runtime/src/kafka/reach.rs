@@ -8,7 +8,8 @@ use std::{
 
 use rdkafka::Statistics;
 
-/// A member of a group hears from its broker every second.
+/// A member of a group hears from its broker every second, unless it waits until the others have joined:
+/// a rebalance that takes longer looks like this too, and nothing is done meanwhile either way.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Brokers close idle connections, and are back within moments.
 const AWAY_TOLD: Duration = Duration::from_secs(3);

@@ -1,7 +1,8 @@
 //! What is passed over without being loaded. Pure.
 //!
 //! Offsets alone don't tell a record from the end of a transaction, so what Kafka has deleted is only
-//! guessed at: a transaction has a record and an end at least, so that a single offset may be an end.
+//! guessed at: a transaction has a record and an end at least, so that a single offset may be an end. Ends of
+//! two writers' transactions may stand side by side; what is named for them is a question, not a loss.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ const SURELY_RECORDS: i64 = 2;
 
 /// Why nobody will load a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// Somebody moved the group's offset past it.
     Moved,
     /// Kafka deleted it first.
@@ -21,7 +22,7 @@ pub enum Cause {
 
 impl Cause {
     /// As in `gaps_log`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Moved => "MOVED",
             Self::Deleted => "DELETED",
@@ -29,7 +30,7 @@ impl Cause {
     }
 
     /// Reads [`Cause::name`] back.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Moved, Self::Deleted]
             .into_iter()
             .find(|cause| cause.name() == name)
@@ -38,22 +39,27 @@ impl Cause {
 
 /// A range of offsets that is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    pub span: Span,
-    pub cause: Cause,
+pub(crate) struct Gap {
+    pub(crate) span: Span,
+    pub(crate) cause: Cause,
 }
 
 /// What Kafka has of a partition: from the first offset on, up to one past the last.
-pub type Kept = BTreeMap<Partition, (i64, i64)>;
+pub(crate) type Kept = BTreeMap<Partition, (i64, i64)>;
 
 /// What is passed over where somebody else moved the group's offset, or took it away. `loaded` is one past
 /// what the sink knows to be loaded. What Kafka still has of a gap may hold no records.
-pub fn gaps(found: &Recovery, loaded: &BTreeMap<Partition, i64>, kept: &Kept) -> Vec<Gap> {
+pub(crate) fn gaps(found: &Recovery, loaded: &BTreeMap<Partition, i64>, kept: &Kept) -> Vec<Gap> {
     let gap = |&(partition, start): &(Partition, Option<i64>)| {
         if start.is_some() && !found.moved.contains(&partition) {
             return None;
         }
-        let first = *loaded.get(&partition)?;
+        // of what was never read all is missing that was deleted
+        let first = match (loaded.get(&partition), start) {
+            (Some(first), _) => *first,
+            (None, None) => 0,
+            (None, Some(_)) => return None,
+        };
         let (kept, end) = *kept.get(&partition)?;
         // beyond the end, and with no offset at all, reading begins anew
         let goes_on = start
@@ -80,7 +86,7 @@ pub fn gaps(found: &Recovery, loaded: &BTreeMap<Partition, i64>, kept: &Kept) ->
 
 /// A step over offsets while reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jump {
+pub(crate) struct Jump {
     partition: Partition,
     /// What was read next, and what came instead.
     from: i64,
@@ -90,7 +96,7 @@ pub struct Jump {
 
 impl Jump {
     /// Between what was read last and a record, if there is room for a record that was deleted.
-    pub fn between(partition: Partition, from: i64, to: i64) -> Option<Self> {
+    pub(crate) fn between(partition: Partition, from: i64, to: i64) -> Option<Self> {
         (to - from >= SURELY_RECORDS).then_some(Self {
             partition,
             from,
@@ -100,7 +106,7 @@ impl Jump {
     }
 
     /// Over a range that is to be read again, of which every record counts.
-    pub const fn over(span: Span) -> Self {
+    pub(crate) const fn over(span: Span) -> Self {
         Self {
             partition: span.partition,
             from: span.first,
@@ -109,18 +115,20 @@ impl Jump {
         }
     }
 
-    pub const fn partition(&self) -> Partition {
+    pub(crate) const fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// What of it Kafka has deleted. Aborted transactions are jumped over too.
-    pub fn deleted(&self, kept: &Kept) -> Option<Gap> {
+    /// What of it Kafka has deleted and the sink has not loaded at another time. Aborted transactions are
+    /// jumped over too.
+    pub(crate) fn deleted(&self, loaded: &BTreeMap<Partition, i64>, kept: &Kept) -> Option<Gap> {
         let (kept, _) = *kept.get(&self.partition)?;
-        let end = kept.min(self.to);
-        (end - self.from >= self.least).then_some(Gap {
+        let loaded = loaded.get(&self.partition).copied().unwrap_or(0);
+        let (first, end) = (self.from.max(loaded), kept.min(self.to));
+        (end - first >= self.least).then_some(Gap {
             span: Span {
                 partition: self.partition,
-                first: self.from,
+                first,
                 last: end - 1,
             },
             cause: Cause::Deleted,

@@ -6,28 +6,28 @@ use super::{Intent, Partition, intent::PENDING, settled_metadata};
 
 /// What the group has committed for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    pub partition: Partition,
+pub(crate) struct Committed {
+    pub(crate) partition: Partition,
     /// None where nothing was ever committed.
-    pub offset: Option<i64>,
-    pub metadata: String,
+    pub(crate) offset: Option<i64>,
+    pub(crate) metadata: String,
 }
 
 /// What to do before new records are loaded.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     /// Blocks that are ours as a whole: the same rows under the same token.
-    pub whole: Vec<Intent>,
+    pub(crate) whole: Vec<Intent>,
     /// Ranges of blocks whose other ranges belong to somebody else now: the token of the whole
     /// can't be repeated, so look what is there and insert what is missing.
-    pub parts: Vec<Intent>,
+    pub(crate) parts: Vec<Intent>,
     /// Where to read on.
-    pub starts: Vec<(Partition, Option<i64>)>,
+    pub(crate) starts: Vec<(Partition, Option<i64>)>,
     /// Partitions whose intent is of another version: what was pending is loaded anew under other
     /// tokens, and the replacing key absorbs what is there already.
-    pub unreadable: Vec<Partition>,
+    pub(crate) unreadable: Vec<Partition>,
     /// Partitions whose offset was committed by somebody else, or by a sink that left no mark yet.
-    pub moved: Vec<Partition>,
+    pub(crate) moved: Vec<Partition>,
 }
 
 /// What stands beside an offset.
@@ -61,7 +61,7 @@ fn mark(one: &Committed, offset: i64) -> Mark {
 }
 
 /// Sorts what was committed for exactly the partitions that are ours now.
-pub fn recover(committed: &[Committed]) -> Recovery {
+pub(crate) fn recover(committed: &[Committed]) -> Recovery {
     let mut recovery = Recovery::default();
     let mut pending: BTreeMap<&str, (Intent, Vec<Partition>)> = BTreeMap::new();
     for one in committed {

@@ -325,7 +325,11 @@ fn what_is_passed_over_lies_between_what_was_loaded_and_where_reading_goes_on() 
         };
         let loaded = BTreeMap::from([(partition(0), 10)]);
         let kept = Kept::from([(partition(0), kept)]);
-        assert_eq!(gaps(&found, &BTreeMap::new(), &kept), []);
+        // where nothing was ever read, all that is deleted counts
+        let unread = gaps(&found, &BTreeMap::new(), &kept);
+        let first = unread.first().map(|gap| gap.span.first);
+        let counts = start.is_none() && kept[&partition(0)].0 > 1;
+        assert_eq!(first, counts.then_some(0));
         let gaps = gaps(&found, &loaded, &kept);
         let gap = gaps.first()?;
         Some((gap.span.first, gap.span.last, gap.cause))
@@ -362,10 +366,13 @@ fn what_is_passed_over_lies_between_what_was_loaded_and_where_reading_goes_on() 
 
 #[test]
 fn what_was_deleted_shows_where_offsets_are_stepped_over() {
-    let deleted = |jump: Jump, kept: i64| {
-        let gap = jump.deleted(&Kept::from([(partition(0), (kept, 100))]));
+    let unless_loaded = |jump: Jump, loaded: i64, kept: i64| {
+        let loaded = BTreeMap::from([(partition(0), loaded)]);
+        let kept = Kept::from([(partition(0), (kept, 100))]);
+        let gap = jump.deleted(&loaded, &kept);
         gap.map(|gap| (gap.span.first, gap.span.last))
     };
+    let deleted = |jump: Jump, kept: i64| unless_loaded(jump, 0, kept);
     // the end of a transaction
     assert_eq!(Jump::between(partition(0), 10, 11), None);
     let jump = Jump::between(partition(0), 10, 20).unwrap();
@@ -374,6 +381,9 @@ fn what_was_deleted_shows_where_offsets_are_stepped_over() {
     assert_eq!(deleted(jump, 0), None);
     assert_eq!(deleted(jump, 15), Some((10, 14)));
     assert_eq!(deleted(jump, 50), Some((10, 19)));
+    // moved back over what it had loaded
+    assert_eq!(unless_loaded(jump, 15, 50), Some((15, 19)));
+    assert_eq!(unless_loaded(jump, 20, 50), None);
     let span = Span {
         partition: partition(0),
         first: 10,

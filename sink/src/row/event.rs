@@ -1,6 +1,6 @@
 //! `OrderedEvent` to a row of `events_log`.
 
-use schemas::{DeliveryEvent, OrderId, OrderedEvent};
+use schemas::{DeliveryEvent, Micros, OrderId, OrderedEvent};
 
 use super::{
     Adjusted, Place,
@@ -85,6 +85,12 @@ columns! {
     }
 }
 
+/// Of its order; what concerns an account belongs to the day of its own receipt.
+pub(crate) fn first_received_at(ordered: &OrderedEvent) -> Micros {
+    let order = ordered.order_first_received_at;
+    order.unwrap_or(ordered.event.received_at)
+}
+
 pub fn write(to: &mut Columns, ordered: &OrderedEvent, place: Place<'_>) {
     let event = &ordered.event;
     to.origin.push(place);
@@ -99,9 +105,8 @@ pub fn write(to: &mut Columns, ordered: &OrderedEvent, place: Place<'_>) {
     to.root_order_id
         .push(ordered.root_order_id.as_ref().map(OrderId::as_str));
     to.generation.push(ordered.generation);
-    // what concerns an account belongs to the day of its own receipt
-    let first = ordered.order_first_received_at.unwrap_or(event.received_at);
-    to.order_first_received_at.push(to.adjusted.time(first));
+    let first = to.adjusted.time(first_received_at(ordered));
+    to.order_first_received_at.push(first);
     to.released_at.push(to.adjusted.time(ordered.released_at));
     identity(to, event);
     words(to, event);

@@ -123,7 +123,7 @@ impl Worker {
             ..
         } = &mut self.parts;
         let mut filling = Filling::new(*table, *limits);
-        member.read_again(&intent.spans, |partition, record| {
+        member.again().read(&intent.spans, |partition, record| {
             let write = |to: &mut Rows| decode.write(partition, record, now_ms, to);
             filling.record(partition, record.offset(), now_ms, write)?;
             Ok(ControlFlow::Continue(()))
@@ -207,23 +207,30 @@ impl Worker {
             })
         });
         let mut asides = Vec::new();
-        member.read_again(&spans.collect::<Vec<_>>(), |partition, record| {
-            let offset = record.offset();
-            if !places.get(&partition).is_some_and(|p| p.contains(&offset)) {
-                return Ok(ControlFlow::Continue(()));
-            }
-            let aside = decode.refused(record, now_ms);
-            let set_aside = aside.is_some();
-            tracing::error!(
-                table = table.label(),
-                ?partition,
-                offset,
-                set_aside,
-                "row refused"
-            );
+        let spans: Vec<Span> = spans.collect();
+        let mut tell = |partition: Partition, offset: i64, aside: Option<SetAside>| {
+            let (table, set_aside) = (table.label(), aside.is_some());
+            tracing::error!(table, ?partition, offset, set_aside, "row refused");
             asides.extend(aside);
+        };
+        member.again().read(&spans, |partition, record| {
+            let offset = record.offset();
+            if places
+                .get_mut(&partition)
+                .is_some_and(|p| p.remove(&offset))
+            {
+                tell(partition, offset, decode.refused(record, now_ms));
+            }
             Ok(ControlFlow::Continue(()))
         })?;
+        // Kafka has deleted it meanwhile
+        for (partition, offsets) in places {
+            for offset in offsets {
+                let aside =
+                    decode.refused_at(member.name(partition.topic), partition.number, offset);
+                tell(partition, offset, Some(aside));
+            }
+        }
         Ok(asides)
     }
 

@@ -98,21 +98,23 @@ impl Worker {
         }
         let partitions: Vec<Partition> = found.starts.iter().map(|(one, _)| *one).collect();
         let loaded = self.progress.loaded()?;
-        let kept = self.parts.member.kept(&partitions)?;
-        // where nothing was ever committed, what is moved past later is reckoned from here
-        let unread = found.starts.iter().filter(|(_, start)| start.is_none());
-        let begun = unread.filter_map(|(one, _)| Some((*one, kept.get(one)?.0)));
-        self.progress.note(begun.collect());
-        let mut passed = Vec::new();
-        for gap in gaps(found, &loaded, &kept) {
-            let Span {
-                partition, first, ..
-            } = gap.span;
-            let is_known = kept.get(&partition).is_some_and(|(kept, _)| *kept <= first);
-            if !is_known || self.parts.member.has_records(gap.span)? {
-                passed.push(gap);
-            }
-        }
+        let again = self.parts.member.again();
+        let kept = again.kept(&partitions)?;
+        // where nothing is known yet, what is moved past or deleted later is reckoned from here
+        let begin = |(one, start): &(Partition, Option<i64>)| {
+            Some((*one, start.unwrap_or(kept.get(one)?.0)))
+        };
+        let begun: Vec<(Partition, i64)> = found.starts.iter().filter_map(begin).collect();
+        let unknown = begun.iter().filter(|(one, _)| !loaded.contains_key(one));
+        self.progress.write_now(unknown.copied().collect())?;
+        self.expected = begun.into_iter().collect();
+        let is_whole = |gap: &Gap| {
+            let kept = kept.get(&gap.span.partition);
+            kept.is_some_and(|(kept, _)| *kept <= gap.span.first)
+        };
+        let found = gaps(found, &loaded, &kept);
+        let (whole, mut passed): (Vec<Gap>, Vec<Gap>) = found.into_iter().partition(is_whole);
+        passed.extend(again.with_records(whole)?);
         // nothing fails from here on: whoever tries again has noted nothing twice
         for Span {
             partition, last, ..
@@ -131,8 +133,10 @@ impl Worker {
         if !self.jumps.is_empty() {
             let partitions: BTreeSet<Partition> = self.jumps.iter().map(Jump::partition).collect();
             let partitions: Vec<Partition> = partitions.into_iter().collect();
-            let kept = self.parts.member.kept(&partitions)?;
-            let deleted = self.jumps.drain(..).filter_map(|jump| jump.deleted(&kept));
+            let kept = self.parts.member.again().kept(&partitions)?;
+            let loaded = self.progress.loaded()?;
+            let jumps = self.jumps.drain(..);
+            let deleted = jumps.filter_map(|jump| jump.deleted(&loaded, &kept));
             self.gaps.extend(deleted);
         }
         if self.gaps.is_empty() {

@@ -3,11 +3,12 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
 use runtime::clock::SharedClock;
-use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     batch::{Gap, Partition},
@@ -24,13 +25,16 @@ const LAST_TIME_MAX: Duration = Duration::from_secs(2);
 /// One past what is loaded, of each partition.
 type Loaded = BTreeMap<Partition, i64>;
 
+/// What was not taken comes back.
+type Writing = Pin<Box<dyn Future<Output = Result<(), Loaded>> + Send>>;
+
 pub(super) struct Progress {
     ledger: Ledger,
     clock: SharedClock,
     handle: Handle,
     /// Not written yet.
     changed: Loaded,
-    writing: Option<JoinHandle<Result<(), Loaded>>>,
+    writing: Option<Writing>,
     began: Instant,
 }
 
@@ -54,32 +58,28 @@ impl Progress {
         }
     }
 
+    /// Begins to write, or goes on with it; to be called now and then.
     pub(super) fn write_if_due(&mut self) {
-        if self.began.elapsed() < WRITE_EVERY || !self.has_written() || self.changed.is_empty() {
-            return;
-        }
-        self.began = Instant::now();
-        let writing = self.write();
-        self.writing = Some(self.handle.spawn(writing));
-    }
-
-    /// Whether nothing is under way. What was not taken is written next time.
-    fn has_written(&mut self) -> bool {
-        match self.writing.take_if(|writing| writing.is_finished()) {
-            Some(done) => {
-                if let Ok(Err(again)) = self.handle.block_on(done) {
-                    self.note(again);
-                }
-                true
+        if let Some(writing) = &mut self.writing {
+            let looked = async { timeout(Duration::ZERO, writing).await };
+            let Ok(written) = self.handle.block_on(looked) else {
+                return;
+            };
+            self.writing = None;
+            if let Err(again) = written {
+                self.note(again);
             }
-            None => self.writing.is_none(),
+        }
+        if self.began.elapsed() >= WRITE_EVERY && !self.changed.is_empty() {
+            self.began = Instant::now();
+            self.writing = Some(self.write());
         }
     }
 
-    fn write(&mut self) -> impl Future<Output = Result<(), Loaded>> + Send + use<> {
+    fn write(&mut self) -> Writing {
         let loaded = std::mem::take(&mut self.changed);
         let (ledger, now) = (self.ledger.clone(), self.clock.now_micros());
-        async move {
+        Box::pin(async move {
             match ledger.write_loaded(&loaded, now).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
@@ -88,7 +88,7 @@ impl Progress {
                     Err(loaded)
                 }
             }
-        }
+        })
     }
 
     /// Nothing is noted any more.
@@ -112,9 +112,18 @@ impl Progress {
         self.within(self.ledger.loaded())
     }
 
+    /// Before anything is read of these.
+    pub(super) fn write_now(&self, begun: Loaded) -> Result<(), StoreError> {
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now_micros();
+        self.within(self.ledger.write_loaded(&begun, now))
+    }
+
     pub(super) fn passed_over(&self, gaps: &[Gap]) -> Result<(), StoreError> {
         let now = self.clock.now_micros();
-        self.within(self.ledger.write_gaps(gaps, false, now))
+        self.within(self.ledger.write_gaps(gaps, now))
     }
 
     fn within<T>(

@@ -1,12 +1,15 @@
 //! Records from Kafka into the open batch.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{Message, error::KafkaError};
 use schemas::topics::Cleanup;
 
 use crate::{
-    batch::{Filling, Jump},
+    batch::{Filling, Jump, Partition},
     decode::Decode,
     row::Rows,
     table::Table,
@@ -95,13 +98,10 @@ impl Worker {
             let Some(partition) = member.partition(&record) else {
                 continue;
             };
-            let next = record.offset() + 1;
-            let expected = self.expected.insert(partition, next);
-            if partition.topic.cleanup() == Cleanup::Delete && *table != Table::Receipts {
-                let jump = |from| Jump::between(partition, from, record.offset());
-                self.jumps.extend(expected.and_then(jump));
-            }
             metrics.received(*table, 1);
+            let offset = record.offset();
+            let jump = stepped(&mut self.expected, *table, partition, offset);
+            self.jumps.extend(jump);
             let taken = take(&mut self.filling, decode, partition, &record, now_ms);
             if taken.is_ok() {
                 self.spans.taken(partition, &record, || clock.now_micros());
@@ -164,9 +164,20 @@ impl Worker {
             self.parts.member.pause(true);
         }
         // what was on its way when fetching was paused
-        if let Some(Ok(record)) = self.parts.member.poll(TURN) {
+        let Parts {
+            member,
+            metrics,
+            table,
+            ..
+        } = &self.parts;
+        if let Some(Ok(record)) = member.poll(TURN)
+            && let Some(partition) = member.partition(&record)
+        {
+            metrics.received(*table, 1);
+            let offset = record.offset();
+            let jump = stepped(&mut self.expected, *table, partition, offset);
+            self.jumps.extend(jump);
             self.held.push_back(record.detach());
-            self.parts.metrics.received(self.parts.table, 1);
         }
     }
 
@@ -185,10 +196,25 @@ impl Worker {
     }
 }
 
+/// What a record shows to be missing before it. The raw topics have a table of places instead, and
+/// what is compacted away is not lost.
+fn stepped(
+    expected: &mut BTreeMap<Partition, i64>,
+    table: Table,
+    partition: Partition,
+    offset: i64,
+) -> Option<Jump> {
+    let from = expected.insert(partition, offset + 1)?;
+    let tells = partition.topic.cleanup() == Cleanup::Delete && table != Table::Receipts;
+    tells
+        .then(|| Jump::between(partition, from, offset))
+        .flatten()
+}
+
 fn take<M: Message>(
     filling: &mut Filling,
     decode: &mut Decode,
-    partition: crate::batch::Partition,
+    partition: Partition,
     record: &M,
     now_ms: i64,
 ) -> Result<(), NotTaken> {

@@ -210,6 +210,21 @@ impl Case {
         self.producer.flush(Duration::from_secs(10)).unwrap();
     }
 
+    /// Deletes the first events of a partition.
+    pub(crate) async fn delete_events(&self, partition: i32, until: i64) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", stack().kafka_bootstrap());
+        let admin: AdminClient<_> = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        let topic = Topic::Ordered.name(&self.prefix);
+        list.add_partition_offset(&topic, partition, Offset::Offset(until))
+            .unwrap();
+        admin
+            .delete_records(&list, &AdminOptions::new())
+            .await
+            .unwrap();
+    }
+
     /// What the events' group has committed: offset and metadata of each partition.
     fn group(&self) -> BaseConsumer {
         let mut config = ClientConfig::new();

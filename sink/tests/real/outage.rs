@@ -68,6 +68,40 @@ impl Way {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_refused_after_kafka_deleted_its_record_is_set_aside_by_its_place() {
+    let mut way = Way::open().await;
+    let mut case = Case::new().await;
+    case.store_address = Some(way.address);
+    let check = format!(
+        "ALTER TABLE {} ADD CONSTRAINT c CHECK unit != 'refused'",
+        case.store.table("events_log")
+    );
+    case.store.execute(&check).await.unwrap();
+    case.send_events(0, 0..4);
+    case.flush();
+    case.while_running(async |_| {
+        until(&case.store, COUNT, &n(4)).await;
+        way.cut().await;
+        let mut refused = event(4, "A", Status::Assigned, 4);
+        refused.event.unit = "refused".into();
+        case.send_event(0, &refused);
+        case.flush();
+        crate::stack::eventually("it is about to be inserted", || {
+            let (offset, metadata) = case.committed()[0].clone();
+            offset == 4 && metadata.starts_with("pending")
+        })
+        .await;
+        case.delete_events(0, 5).await;
+        way.mend().await;
+        let asides = "SELECT reason, splitByChar('/', receipt_id)[3] AS offset FROM {db}.set_aside";
+        let expected = json!({"reason": "REJECTED_BY_STORE", "offset": "4"});
+        until(&case.store, asides, &[expected]).await;
+    })
+    .await;
+    assert_eq!(case.committed()[0].0, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_store_is_away_records_wait_in_kafka_and_afterwards_each_is_stored_once() {
     let mut way = Way::open().await;
     let mut case = Case::new().await;

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use schemas::{Order, OrderedEvent, SetAside, raw_webhook::RawHeaders};
+use schemas::{
+    Micros, Order, OrderedEvent, SetAside, clickhouse::literal, raw_webhook::RawHeaders,
+};
 use serde::Deserialize;
 
 use crate::{
     clickhouse::{Store, StoreError},
+    row::{event, within_range},
     table::Table,
 };
 
@@ -19,13 +22,15 @@ pub(crate) struct Identity {
     tenant: String,
     /// What the table is asked for.
     id: String,
-    pub(super) key: String,
-    pub(super) version: Version,
+    /// Of the table's key, where it begins with a time: the store finds the row without reading the others.
+    at: Option<Micros>,
+    pub(crate) key: String,
+    pub(crate) version: Version,
 }
 
 /// The highest is the one that stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(super) struct Version {
+pub(crate) struct Version {
     number: i64,
     /// Of a webhook that was sent again; they sort by time.
     replay: String,
@@ -47,6 +52,7 @@ impl Identity {
             tenant: ordered.event.tenant_id.to_string(),
             key: id.clone(),
             id,
+            at: Some(event::first_received_at(ordered)),
             version: Version::number(ordered.revision.into()),
         }
     }
@@ -57,6 +63,7 @@ impl Identity {
             key: format!("{tenant}/{}/{id}", order.provider),
             tenant,
             id,
+            at: None,
             version: Version::number(order.revision),
         }
     }
@@ -67,6 +74,7 @@ impl Identity {
             tenant: headers.tenant.to_string(),
             key: id.clone(),
             id,
+            at: Some(headers.received_at),
             version: Version {
                 number: 0,
                 replay: headers.replay_id.clone().unwrap_or_default(),
@@ -79,6 +87,7 @@ impl Identity {
         Self {
             tenant: aside.tenant_id.clone(),
             id: aside.receipt_id.clone(),
+            at: Some(aside.received_at),
             key: format!(
                 "{}/{}/{event}/{}",
                 aside.receipt_id, aside.part, aside.stage
@@ -95,24 +104,34 @@ struct Stored {
     version: Version,
 }
 
-/// Column that is asked for, key, number, and replay of a table's rows.
-const fn columns(table: Table) -> [&'static str; 4] {
+/// Columns that are asked for, the time among them where there is one; key, number, and replay of a
+/// table's rows.
+const fn columns(table: Table) -> [&'static str; 5] {
     match table {
-        Table::Events => ["event_id", "t.event_id", "toInt64(t.revision)", "''"],
+        Table::Events => [
+            "event_id",
+            "order_first_received_at",
+            "t.event_id",
+            "toInt64(t.revision)",
+            "''",
+        ],
         Table::Orders => [
             "order_id",
+            "",
             "concat(t.tenant_id, '/', t.provider, '/', t.order_id)",
             "toInt64(t.revision)",
             "''",
         ],
         Table::Receipts => [
             "receipt_id",
+            "received_at",
             "t.receipt_id",
             "toInt64(0)",
             "ifNull(t.replay_id, '')",
         ],
         Table::SetAside => [
             "receipt_id",
+            "received_at",
             "concat(t.receipt_id, '/', toString(t.part), '/', ifNull(t.event_id, ''), '/', t.stage)",
             "toUnixTimestamp64Micro(t.set_aside_at)",
             "''",
@@ -121,13 +140,15 @@ const fn columns(table: Table) -> [&'static str; 4] {
 }
 
 /// The newest versions that the store has of these.
-pub(super) async fn stored(
+pub(crate) async fn stored(
     store: &Store,
     table: Table,
     wanted: &[&Identity],
 ) -> Result<HashMap<String, Version>, StoreError> {
     let mut found = HashMap::new();
-    let mut rest = wanted;
+    let mut in_time = wanted.to_vec();
+    in_time.sort_by_key(|one| one.at);
+    let mut rest = in_time.as_slice();
     while !rest.is_empty() {
         let mut bytes = 0;
         let fits = |one: &&&Identity| {
@@ -137,10 +158,19 @@ pub(super) async fn stored(
         let count = rest.iter().take_while(fits).count().max(1);
         let (some, left) = rest.split_at_checked(count).unwrap_or((rest, &[]));
         rest = left;
-        let [id, key, number, replay] = columns(table);
+        let [id, time, key, number, replay] = columns(table);
+        let at = |one: Option<&&Identity>| one.and_then(|one| one.at).map(within_range);
+        let between = match (at(some.first()), at(some.last())) {
+            (Some(from), Some(to)) => format!(
+                "AND t.{time} BETWEEN fromUnixTimestamp64Micro({}, 'UTC') \
+                 AND fromUnixTimestamp64Micro({}, 'UTC') ",
+                from.0, to.0
+            ),
+            (None, _) | (_, None) => String::new(),
+        };
         let sql = format!(
             "SELECT {key} AS key, max({number}) AS number, max({replay}) AS replay FROM {} AS t \
-             WHERE t.tenant_id IN ({}) AND t.{id} IN ({}) GROUP BY key",
+             WHERE t.tenant_id IN ({}) {between}AND t.{id} IN ({}) GROUP BY key",
             store.table(table.name()),
             list(some.iter().map(|one| one.tenant.as_str())),
             list(some.iter().map(|one| one.id.as_str())),
@@ -153,9 +183,7 @@ pub(super) async fn stored(
 
 /// Texts as they stand in SQL, each once.
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut texts: Vec<String> = texts
-        .map(|text| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")))
-        .collect();
+    let mut texts: Vec<String> = texts.map(literal).collect();
     texts.sort_unstable();
     texts.dedup();
     texts.join(", ")
