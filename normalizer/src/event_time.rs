@@ -7,6 +7,8 @@ use schemas::{Micros, OccurredAtSource};
 
 /// How far a carrier's clock may be ahead of ours.
 const AHEAD_MAX: Duration = Duration::from_secs(5);
+/// How far a time may be ahead and still mean now: an hour, as where a zone's summer time is mistaken.
+const ASTRAY_MAX: Duration = Duration::from_secs(3600);
 /// 2010: no carrier here is older, and 1970 means "none".
 const EARLIEST: Micros = Micros::from_seconds(1_262_304_000);
 /// 2100: what lies beyond is a fault, and some stores can't hold it.
@@ -45,6 +47,13 @@ pub(crate) fn occurred(
             source: OccurredAtSource::Receipt,
         },
     }
+}
+
+/// What a carrier tells of the past beside the event itself. A clock that is ahead, or a zone taken for
+/// another, is bounded by our receipt; what lies further in the future is none, as nothing tells when it was.
+pub(crate) fn past(instant: Micros, received_at: Micros) -> Option<Micros> {
+    let latest = received_at.plus(AHEAD_MAX);
+    (instant <= received_at.plus(ASTRAY_MAX)).then(|| instant.min(latest))
 }
 
 /// What a carrier claims of the event itself: a time that is far too late says that it happened, and
@@ -246,6 +255,18 @@ mod tests {
             receipt,
         );
         check(None, "2022-04-21T15:00:00Z", receipt);
+    }
+
+    #[test]
+    fn what_is_told_of_the_past_is_not_in_the_future() {
+        let received = at("2022-04-21T15:00:00Z");
+        let check = |told: &str, expected: Option<&str>| {
+            assert_eq!(past(at(told), received), expected.map(at), "{told}");
+        };
+        check("2022-04-20T15:00:00Z", Some("2022-04-20T15:00:00Z"));
+        check("2022-04-21T15:00:05Z", Some("2022-04-21T15:00:05Z"));
+        check("2022-04-21T16:00:00Z", Some("2022-04-21T15:00:05Z"));
+        check("2022-04-21T16:00:00.000001Z", None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use schemas::{
 
 use crate::{
     arena::Arena,
-    event_time::Occurred,
+    event_time::{Occurred, past},
     privacy::{Privacy, TenantPrivacy},
     providers,
 };
@@ -138,6 +138,7 @@ pub fn drafts<'a>(
         if event.status == Some(Status::Failed) {
             tell_ending(event, rules.mapping);
         }
+        event.created_at = event.created_at.and_then(|at| past(at, event.received_at));
         hide_in_raw(event, &privacy);
     }
     Ok(normalized)

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use crate::{digest::Gathering, symbols::words};
 
@@ -278,8 +278,7 @@ pub enum Subject {
     Account(EndpointId),
 }
 
-/// What would make `tenant/provider/order` ambiguous, and control characters.
-const KEY_PART: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'@');
+const SPECIAL: [char; 3] = ['/', '%', '@'];
 
 /// `tenant/provider/order`, or `tenant/provider/@endpoint`.
 pub(crate) fn key_text(tenant: &str, provider: Provider, subject: SubjectText<'_>) -> String {
@@ -301,16 +300,18 @@ pub(crate) enum SubjectText<'a> {
     Account(&'a str),
 }
 
-/// Non-ASCII passes as it is: keys are UTF-8, and only three characters are special.
+/// What would make `tenant/provider/order` ambiguous is percent-encoded, and nothing else.
 fn push_key_part(text: &str, to: &mut String) {
-    let special = |b: u8| b.is_ascii_control() || matches!(b, b'/' | b'%' | b'@');
-    if !text.bytes().any(special) {
+    if !text.contains(SPECIAL) {
         return to.push_str(text);
     }
-    for run in text.split_inclusive(|c: char| !c.is_ascii()) {
-        let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
-        to.extend(utf8_percent_encode(ascii, KEY_PART));
-        to.push_str(run.get(ascii.len()..).unwrap_or_default());
+    for one in text.chars() {
+        match one {
+            '/' => to.push_str("%2F"),
+            '%' => to.push_str("%25"),
+            '@' => to.push_str("%40"),
+            one => to.push(one),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the carriers have in common that send the whole order each time.
 
 use schemas::{
-    Kind, Micros, OccurredAtSource, Status,
+    Kind, Micros, Status,
     delivery_event::{Draft, Location, Milestone, Proof},
     ids::TEXT_BYTES_MAX,
     mapping::{Meaning, Words},
@@ -71,8 +71,9 @@ pub(super) fn prove(
     at: Option<Micros>,
     stop_index: Option<i32>,
 ) {
-    let Some(at) = at else { return };
-    let at = event_time::occurred(Some(at), OccurredAtSource::ProviderField, event.received_at).at;
+    let Some(at) = at.and_then(|at| event_time::past(at, event.received_at)) else {
+        return;
+    };
     let milestone = Milestone {
         status,
         at,
