@@ -174,6 +174,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "raw_gaps_closed",
         sql: include_str!("../clickhouse/027_raw_gaps_closed.sql"),
     },
+    Migration {
+        version: 28,
+        name: "final_orders",
+        sql: include_str!("../clickhouse/028_final_orders.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

@@ -27,7 +27,7 @@ pub(crate) fn receipt(number: u32) -> ReceiptId {
         .unwrap()
 }
 
-fn order_id(id: &str) -> OrderId {
+pub(crate) fn order_id(id: &str) -> OrderId {
     OrderId::new(id).unwrap()
 }
 

@@ -239,15 +239,30 @@ impl History {
     }
 
     fn draw_orders(&mut self, dice: &mut Dice, owners: &[Owner]) {
-        let mut chain: BTreeMap<(TenantId, &str), (OrderId, i32)> = BTreeMap::new();
+        let mut chain: BTreeMap<(TenantId, &str), Head> = BTreeMap::new();
+        // who took an order's place; who claims it later leads a branch
+        let mut taken: BTreeMap<(TenantId, Provider, OrderId), OrderId> = BTreeMap::new();
         for owner in owners {
             let key = (owner.tenant.clone(), owner.provider.as_str());
-            let own = (owner.order.clone(), -1);
             // every third goes on with the chain of its carrier
             let earlier = dice.one_in(3).then(|| chain.get(&key).cloned()).flatten();
             let linked = earlier.is_some();
-            let (root, generation) = earlier.unwrap_or(own);
-            chain.insert(key, (root.clone(), generation + 1));
+            let (root, generation) = match &earlier {
+                Some(head) => {
+                    let old = (owner.tenant.clone(), owner.provider, head.order.clone());
+                    taken.entry(old).or_insert_with(|| owner.order.clone());
+                    (head.root.clone(), head.generation + 1)
+                }
+                None => (owner.order.clone(), 0),
+            };
+            if !linked || !dice.one_in(3) {
+                let head = Head {
+                    root: root.clone(),
+                    order: owner.order.clone(),
+                    generation,
+                };
+                chain.insert(key, head);
+            }
             for revision in 1..=i64::try_from(dice.below(3)).unwrap() + 1 {
                 let status = dice.of(&STATUSES);
                 let mut one = order(owner.order.as_str(), status);
@@ -274,12 +289,16 @@ impl History {
                 one.is_final = status.is_final() || (status == Status::Failed && dice.one_in(2));
                 if linked {
                     one.root_order_id = root.clone();
-                    one.generation = generation + 1;
+                    one.generation = generation;
                 }
                 one.chained = linked;
                 self.orders.push(one);
             }
         }
+        self.link(&taken);
+    }
+
+    fn link(&mut self, taken: &BTreeMap<(TenantId, Provider, OrderId), OrderId>) {
         // a root knows of its chain as soon as a link has reached it
         let roots: Vec<(TenantId, Provider, OrderId)> = self
             .orders
@@ -296,8 +315,17 @@ impl History {
         for one in &mut self.orders {
             let key = (one.tenant_id.clone(), one.provider, one.order_id.clone());
             one.chained |= roots.contains(&key);
+            one.replaced_by_order_id = taken.get(&key).cloned();
         }
     }
+}
+
+/// Where a chain goes on.
+#[derive(Clone)]
+struct Head {
+    root: OrderId,
+    order: OrderId,
+    generation: i32,
 }
 
 fn owner(dice: &mut Dice, number: u64) -> Owner {

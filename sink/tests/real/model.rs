@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::{EventId, Micros, Order, OrderId, OrderedEvent, Provider, Reason, TenantId, Verdict};
+use schemas::{
+    EventId, Micros, Order, OrderId, OrderedEvent, Provider, Reason, Status, TenantId, Verdict,
+};
 use serde_json::{Value, json};
 
 use crate::histories::History;
@@ -202,8 +204,17 @@ fn all_deliveries<'a>(known: &'a Known<'_>) -> Vec<Delivery<'a>> {
     }
     let chains = chains.into_values().filter_map(|mut orders| {
         orders.sort_by_key(|o| (o.generation, o.order_id.as_str()));
-        let newest = orders.iter().map(|o| o.generation).max()?;
-        let last = *orders.iter().find(|o| o.generation == newest)?;
+        let mut last = *orders.first()?;
+        while let Some(next) = orders.iter().find(|o| {
+            last.replaced_by_order_id.as_ref() == Some(&o.order_id)
+                && o.generation > last.generation
+        }) {
+            last = next;
+        }
+        if last.status == Status::Replaced {
+            let newest = orders.iter().map(|o| o.generation).max()?;
+            last = orders.iter().find(|o| o.generation == newest)?;
+        }
         let eaten = last.fulfilment.map(|f| f.as_str());
         let requested_at = orders.iter().filter_map(|o| o.created_at).min();
         (!matches!(eaten, Some("TAKEAWAY" | "DINE_IN"))).then_some(Delivery {

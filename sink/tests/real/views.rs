@@ -9,7 +9,7 @@ use sink::{
 };
 
 use crate::{
-    examples::{at, event, full_order, headers, link, money, order},
+    examples::{at, event, full_order, headers, link, money, order, order_id},
     stack::{migrated, rows},
 };
 
@@ -153,6 +153,32 @@ async fn a_chain_of_three_is_one_delivery_and_values_are_those_of_its_last_order
     for (column, value) in expected.as_object().unwrap() {
         assert_eq!(&found[0][column], value, "{column}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_orders_that_claim_one_predecessor_the_one_that_replaced_it_ends_the_delivery() {
+    let store = migrated().await;
+    let replaced_by = |mut order: Order, by: &str| {
+        order.replaced_by_order_id = Some(order_id(by));
+        order
+    };
+    let chain = [
+        replaced_by(link("A", Status::Replaced, 0, 0), "Z"),
+        link("Z", Status::Delivered, 1, 300),
+        // a branch that nobody took, however long
+        replaced_by(link("B", Status::Replaced, 1, 300), "C"),
+        link("C", Status::Canceled, 2, 600),
+    ];
+    let mut orders = Rows::default();
+    for order in &chain {
+        orders.add(0, |w| row::order::write(w, order, PLACE));
+    }
+    orders.insert(&store, Table::Orders, "one").await;
+    let sql = "SELECT final_order_id, order_ids, status FROM {db}.deliveries";
+    let expected = json!({
+        "final_order_id": "Z", "order_ids": ["A", "B", "Z", "C"], "status": "DELIVERED",
+    });
+    assert_eq!(rows(&store, sql).await, [expected]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
