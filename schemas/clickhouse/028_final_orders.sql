@@ -1,7 +1,7 @@
 -- As before (022), with the order that ends a chain found by following from each order the one that
 -- replaced it: where two orders claim one predecessor, both are of the highest generation, and one of them
 -- alone took its place. Where that ends at an order that was replaced (a circle, or a link not told yet)
--- the first of the highest generation stands for the chain.
+-- the last of the highest generation stands for the chain.
 CREATE OR REPLACE VIEW {database}.deliveries
 SQL SECURITY INVOKER
 AS SELECT
@@ -84,11 +84,7 @@ FROM
             (at, link, place) -> if(link.2 = at.2 AND link.1 > at.3, (place, link.3, link.1), at),
             g.links, arrayEnumerate(g.links), (toUInt32(1), g.links[1].3, g.links[1].1)
         ).1 AS followed,
-        g.links[if(
-            g.links[followed].4.4 = 'REPLACED',
-            indexOf(arrayMap(link -> link.1, g.links), g.links[-1].1),
-            followed
-        )].4 AS last
+        g.links[if(g.links[followed].4.4 = 'REPLACED', -1, toInt64(followed))].4 AS last
     FROM
     (
         SELECT

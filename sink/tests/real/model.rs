@@ -212,8 +212,7 @@ fn all_deliveries<'a>(known: &'a Known<'_>) -> Vec<Delivery<'a>> {
             last = next;
         }
         if last.status == Status::Replaced {
-            let newest = orders.iter().map(|o| o.generation).max()?;
-            last = orders.iter().find(|o| o.generation == newest)?;
+            last = orders.last()?;
         }
         let eaten = last.fulfilment.map(|f| f.as_str());
         let requested_at = orders.iter().filter_map(|o| o.created_at).min();
