@@ -26,7 +26,7 @@ use crate::{
     clickhouse::{Store, StoreError},
     decode::Decode,
     identity::{Identity, stored},
-    ledger::Ledger,
+    ledger::{Ledger, OpenGap},
     loader::Loader,
     metrics::Metrics,
     row::Rows,
@@ -34,6 +34,7 @@ use crate::{
 };
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+const ASKING: &str = "asking the store which ranges were passed over";
 const LIMITS: Limits = Limits {
     rows_max: 50_000,
     bytes_max: 16 << 20,
@@ -112,6 +113,8 @@ struct Reload<'a> {
     filling: Filling,
     /// Of the rows in `filling`.
     identities: HashMap<(Partition, i64), Identity>,
+    /// What was passed over, as it stood when this began.
+    open: Vec<OpenGap>,
     done: Reloaded,
 }
 
@@ -161,17 +164,24 @@ impl<'a> Reload<'a> {
             part: Health::default().part("reload"),
         };
         let config = assigned_consumer_config(from.kafka, &table.group(from.prefix));
+        let ledger = Ledger::new(store, table, from.prefix);
+        let open = handle.block_on(ledger.open_gaps()).context(ASKING)?;
+        let gaps_open = open.len() as u64;
         Ok(Self {
             from,
             handle,
             table,
             reader: config.create().context("making a Kafka client")?,
             loader,
-            ledger: Ledger::new(store, table, from.prefix),
+            ledger,
             decode: Decode::new(table, registry, handle.clone()),
             filling: Filling::new(table, LIMITS),
             identities: HashMap::new(),
-            done: Reloaded::default(),
+            open,
+            done: Reloaded {
+                gaps_open,
+                ..Reloaded::default()
+            },
         })
     }
 
@@ -255,18 +265,26 @@ impl<'a> Reload<'a> {
         done.without_row += block.nothing as u64;
         done.unreadable += block.asides.len() as u64;
         done.refused += refused.len() as u64;
-        let place =
-            |topic: &str, partition: i32, offset: i64| format!("{topic}/{partition}/{offset}");
         let refused = refused.iter().map(|row| {
             let topic = row.partition.topic.name(self.from.prefix);
-            place(&topic, row.partition.number, row.offset)
+            (topic, row.partition.number, row.offset)
         });
-        let unreadable = block.asides.iter();
-        let unreadable =
-            unreadable.map(|one| place(&one.source_topic, one.source_partition, one.source_offset));
-        let room = NAMED_MAX.saturating_sub(done.not_loaded_at.len());
-        done.not_loaded_at
-            .extend(refused.chain(unreadable).take(room));
+        let unreadable = block.asides.iter().map(|one| {
+            let topic = one.source_topic.clone();
+            (topic, one.source_partition, one.source_offset)
+        });
+        for (topic, number, offset) in refused.chain(unreadable) {
+            // it stays open
+            self.open.retain(|OpenGap { span, .. }| {
+                let is_there = span.partition.number == number
+                    && span.partition.topic.name(self.from.prefix) == topic;
+                !(is_there && (span.first..=span.last).contains(&offset))
+            });
+            if done.not_loaded_at.len() < NAMED_MAX {
+                let place = format!("{topic}/{number}/{offset}");
+                done.not_loaded_at.push(place);
+            }
+        }
         Ok(())
     }
 
@@ -316,17 +334,18 @@ impl<'a> Reload<'a> {
         Ok(missing.len())
     }
 
-    /// A range counts as read if all of it was that Kafka still has, and every record became what it
+    /// A range counts as read if all of it was that Kafka still has, and every record of it became what it
     /// should. Of a raw topic it must be gone from Kafka: what was read there has its place noted, and is no
     /// gap any more.
     fn close_gaps(&mut self, read: &[Range]) -> anyhow::Result<()> {
-        let asking = "asking the store which ranges were passed over";
-        let open = self.handle.block_on(self.ledger.open_gaps());
-        let open = open.context(asking)?;
-        self.done.gaps_open = open.len() as u64;
-        let all_is_there = self.done.refused + self.done.unreadable == 0;
+        if self.table == Table::Receipts {
+            // what was read is shorter by it
+            let open = self.handle.block_on(self.ledger.open_gaps());
+            self.open = open.context(ASKING)?;
+            self.done.gaps_open = self.open.len() as u64;
+        }
         let mut closed = Vec::new();
-        for gap in open {
+        for gap in std::mem::take(&mut self.open) {
             let Span {
                 partition,
                 first,
@@ -340,10 +359,9 @@ impl<'a> Reload<'a> {
                 .reader
                 .fetch_watermarks(&name, partition.number, ANSWER_TIME_MAX);
             let (kept, log_end) = ends.with_context(|| format!("asking Kafka about {name}"))?;
-            let is_gone = kept > last;
             let from = range.first.unwrap_or(log_end);
-            let is_read = from <= first.max(kept) && range.end > last && all_is_there;
-            if is_gone || (is_read && self.table != Table::Receipts) {
+            let is_read = from <= first.max(kept) && range.end > last;
+            if kept > last || (is_read && self.table != Table::Receipts) {
                 closed.push(gap);
             }
         }
