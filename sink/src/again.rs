@@ -9,7 +9,7 @@ use std::{
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     config::ClientConfig,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
 };
@@ -119,9 +119,9 @@ impl Again {
     }
 
     /// The first or the last of them, in place of a time as in Kafka's own protocol.
-    fn offsets(
+    pub(crate) fn offsets(
         &self,
-        client: &BaseConsumer,
+        client: &BaseConsumer<impl ConsumerContext>,
         partitions: &[Partition],
         which: Offset,
     ) -> KafkaResult<BTreeMap<Partition, i64>> {

@@ -87,6 +87,14 @@ impl Ledger {
         names.collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the table has any row.
+    pub(crate) async fn has_rows(&self) -> Result<bool, StoreError> {
+        let table = self.store.table(self.table.name());
+        let sql = format!("SELECT toInt64(1) AS offset FROM {table} LIMIT 1");
+        let rows: Vec<At> = self.store.rows(&sql, &[]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// One past what was loaded at least.
     pub(crate) async fn loaded(&self) -> Result<BTreeMap<Partition, i64>, StoreError> {
         let sql = format!(

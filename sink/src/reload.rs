@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    message::BorrowedMessage,
 };
 use runtime::{
     clock::{Clock as _, SystemClock},
@@ -91,7 +92,7 @@ struct Range {
 }
 
 impl Range {
-    fn span(self) -> Option<Span> {
+    fn span(&self) -> Option<Span> {
         let first = self.first.filter(|first| *first < self.end)?;
         Some(Span {
             partition: self.partition,
@@ -135,13 +136,16 @@ pub fn reload(
     let again = Again::new(from.kafka, &table.group(from.prefix), from.prefix);
     let mut read = Vec::new();
     for topic in table.topics() {
-        for range in reload.ranges(*topic, since)? {
-            if let Some(span) = range.span() {
-                reload.range(span, &again, &mut progress)?;
-            }
-            read.push(range);
-        }
+        read.extend(reload.ranges(*topic, since)?);
     }
+    let spans: Vec<Span> = read.iter().filter_map(Range::span).collect();
+    again.read(&spans, |partition, record| {
+        if reload.is_full_with(partition, record)? {
+            reload.flush()?;
+            progress(&reload.done);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     reload.flush()?;
     reload.close_gaps(&read)?;
     progress(&reload.done);
@@ -215,25 +219,19 @@ impl<'a> Reload<'a> {
         Ok(ranges)
     }
 
-    fn range(
+    /// Takes a record; says whether that is enough for a block.
+    fn is_full_with(
         &mut self,
-        span: Span,
-        again: &Again,
-        progress: &mut impl FnMut(&Reloaded),
-    ) -> anyhow::Result<()> {
-        again.read(&[span], |partition, record| {
-            let write = |to: &mut Rows| self.decode.write(partition, record, 0, to);
-            let taken = self.filling.record(partition, record.offset(), 0, write);
-            taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
-            let identity = self.decode.identity(record, 0);
-            let place = (partition, record.offset());
-            self.identities.extend(identity.map(|one| (place, one)));
-            if self.filling.is_full() {
-                self.flush()?;
-                progress(&self.done);
-            }
-            Ok(ControlFlow::Continue(()))
-        })
+        partition: Partition,
+        record: &BorrowedMessage<'_>,
+    ) -> anyhow::Result<bool> {
+        let write = |to: &mut Rows| self.decode.write(partition, record, 0, to);
+        let taken = self.filling.record(partition, record.offset(), 0, write);
+        taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
+        let identity = self.decode.identity(record, 0);
+        let place = (partition, record.offset());
+        self.identities.extend(identity.map(|one| (place, one)));
+        Ok(self.filling.is_full())
     }
 
     /// Inserts what is missing of the records that were taken.

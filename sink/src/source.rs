@@ -209,6 +209,15 @@ impl Member {
         &self.again
     }
 
+    /// The first offset that Kafka has of each.
+    pub(crate) fn kept_from(
+        &self,
+        partitions: &[Partition],
+    ) -> KafkaResult<BTreeMap<Partition, i64>> {
+        self.again
+            .offsets(&self.consumer, partitions, Offset::Beginning)
+    }
+
     /// What the group has committed for these partitions.
     pub(crate) fn committed(&self, partitions: &[Partition]) -> KafkaResult<Vec<Committed>> {
         let mut list = TopicPartitionList::new();

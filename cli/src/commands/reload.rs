@@ -17,8 +17,8 @@ use crate::{Verdict, moments, output, settings::Place};
 /// Reads the sink's topics again and inserts what should be a row and is none: what somebody deleted,
 /// what a table refused before it was corrected (REJECTED_BY_STORE), what the sink was moved past. Rows
 /// that are there are left alone; the sink may go on meanwhile, and its groups stay where they are. A range
-/// that was passed over counts as read, and `waybill audit` names it no more, once no row of it is refused;
-/// so does one of which Kafka has nothing left.
+/// that was passed over counts as read, and `waybill audit` names it no more, once no record of it is
+/// refused or unreadable; so does one of which Kafka has nothing left.
 ///
 /// Reads what was written to the topics since that moment, not what was received since then: a correction
 /// or a replay stands where it was made. What retention has deleted from Kafka can't be loaded from it;

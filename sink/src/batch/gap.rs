@@ -44,6 +44,12 @@ pub(crate) struct Gap {
     pub(crate) cause: Cause,
 }
 
+impl Gap {
+    fn is_of(&self, least: i64) -> bool {
+        self.span.last - self.span.first + 1 >= least
+    }
+}
+
 /// What Kafka has of a partition: from the first offset on, up to one past the last.
 pub(crate) type Kept = BTreeMap<Partition, (i64, i64)>;
 
@@ -54,12 +60,7 @@ pub(crate) fn gaps(found: &Recovery, loaded: &BTreeMap<Partition, i64>, kept: &K
         if start.is_some() && !found.moved.contains(&partition) {
             return None;
         }
-        // of what was never read all is missing that was deleted
-        let first = match (loaded.get(&partition), start) {
-            (Some(first), _) => *first,
-            (None, None) => 0,
-            (None, Some(_)) => return None,
-        };
+        let first = *loaded.get(&partition)?;
         let (kept, end) = *kept.get(&partition)?;
         // beyond the end, and with no offset at all, reading begins anew
         let goes_on = start
@@ -119,19 +120,23 @@ impl Jump {
         self.partition
     }
 
-    /// What of it Kafka has deleted and the sink has not loaded at another time. Aborted transactions are
-    /// jumped over too.
-    pub(crate) fn deleted(&self, loaded: &BTreeMap<Partition, i64>, kept: &Kept) -> Option<Gap> {
-        let (kept, _) = *kept.get(&self.partition)?;
-        let loaded = loaded.get(&self.partition).copied().unwrap_or(0);
-        let (first, end) = (self.from.max(loaded), kept.min(self.to));
-        (end - first >= self.least).then_some(Gap {
+    /// What of it Kafka has deleted, which begins with `kept`. Aborted transactions are jumped over too.
+    pub(crate) fn deleted(&self, kept: i64) -> Option<Gap> {
+        let gap = Gap {
             span: Span {
                 partition: self.partition,
-                first,
-                last: end - 1,
+                first: self.from,
+                last: kept.min(self.to) - 1,
             },
             cause: Cause::Deleted,
-        })
+        };
+        gap.is_of(self.least).then_some(gap)
+    }
+
+    /// What of such a gap the sink has not loaded at another time.
+    pub(crate) fn unless_loaded(&self, gap: Gap, loaded: i64) -> Option<Gap> {
+        let mut rest = gap;
+        rest.span.first = gap.span.first.max(loaded);
+        rest.is_of(self.least).then_some(rest)
     }
 }

@@ -97,17 +97,12 @@ impl Worker {
             return Ok(());
         }
         let partitions: Vec<Partition> = found.starts.iter().map(|(one, _)| *one).collect();
-        let loaded = self.progress.loaded()?;
+        let loaded = self.progress.loaded_or_begun(&found.starts)?;
         let again = self.parts.member.again();
         let kept = again.kept(&partitions)?;
-        // where nothing is known yet, what is moved past or deleted later is reckoned from here
-        let begin = |(one, start): &(Partition, Option<i64>)| {
-            Some((*one, start.unwrap_or(kept.get(one)?.0)))
-        };
-        let begun: Vec<(Partition, i64)> = found.starts.iter().filter_map(begin).collect();
-        let unknown = begun.iter().filter(|(one, _)| !loaded.contains_key(one));
-        self.progress.write_now(unknown.copied().collect())?;
-        self.expected = begun.into_iter().collect();
+        let unread = found.starts.iter().filter(|(_, start)| start.is_none());
+        let unread = unread.filter_map(|(one, _)| Some((*one, kept.get(one)?.0)));
+        self.expected.extend(unread);
         let is_whole = |gap: &Gap| {
             let kept = kept.get(&gap.span.partition);
             kept.is_some_and(|(kept, _)| *kept <= gap.span.first)
@@ -130,15 +125,7 @@ impl Worker {
 
     /// Writes down what nobody will load, before an offset behind it is committed.
     pub(super) fn write_gaps(&mut self) -> anyhow::Result<()> {
-        if !self.jumps.is_empty() {
-            let partitions: BTreeSet<Partition> = self.jumps.iter().map(Jump::partition).collect();
-            let partitions: Vec<Partition> = partitions.into_iter().collect();
-            let kept = self.parts.member.again().kept(&partitions)?;
-            let loaded = self.progress.loaded()?;
-            let jumps = self.jumps.drain(..);
-            let deleted = jumps.filter_map(|jump| jump.deleted(&loaded, &kept));
-            self.gaps.extend(deleted);
-        }
+        self.look_at_jumps()?;
         if self.gaps.is_empty() {
             return Ok(());
         }
@@ -156,6 +143,28 @@ impl Worker {
                 "the sink goes on behind records that it never loaded; see `waybill audit`"
             );
         }
+        Ok(())
+    }
+
+    /// Most are transactions that were aborted, or that ended side by side: Kafka has their offsets still.
+    fn look_at_jumps(&mut self) -> anyhow::Result<()> {
+        if self.jumps.is_empty() {
+            return Ok(());
+        }
+        let partitions: BTreeSet<Partition> = self.jumps.iter().map(Jump::partition).collect();
+        let partitions: Vec<Partition> = partitions.into_iter().collect();
+        let kept = self.parts.member.kept_from(&partitions)?;
+        let deleted = |jump: &Jump| Some((*jump, jump.deleted(*kept.get(&jump.partition())?)?));
+        let deleted: Vec<(Jump, Gap)> = self.jumps.iter().filter_map(deleted).collect();
+        if !deleted.is_empty() {
+            let loaded = self.progress.loaded()?;
+            let rest = deleted.into_iter().filter_map(|(jump, gap)| {
+                let loaded = loaded.get(&jump.partition()).copied();
+                jump.unless_loaded(gap, loaded.unwrap_or_default())
+            });
+            self.gaps.extend(rest);
+        }
+        self.jumps.clear();
         Ok(())
     }
 

@@ -112,13 +112,31 @@ impl Progress {
         self.within(self.ledger.loaded())
     }
 
-    /// Before anything is read of these.
-    pub(super) fn write_now(&self, begun: Loaded) -> Result<(), StoreError> {
-        if begun.is_empty() {
-            return Ok(());
+    /// The same, and where nothing is known of a partition that is taken up, from where on it is reckoned; that
+    /// is written down at once. A table without any row was never loaded, and a partition without an offset
+    /// was not either: all before is missing. Any other was loaded by a sink that wrote nothing down.
+    pub(super) fn loaded_or_begun(
+        &self,
+        starts: &[(Partition, Option<i64>)],
+    ) -> Result<Loaded, StoreError> {
+        let mut loaded = self.loaded()?;
+        let unknown: Vec<&(Partition, Option<i64>)> = starts
+            .iter()
+            .filter(|(partition, _)| !loaded.contains_key(partition))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(loaded);
         }
+        let is_new = !self.within(self.ledger.has_rows())?;
+        let begin = |(partition, start): &(Partition, Option<i64>)| {
+            let known = start.filter(|_| !is_new);
+            (*partition, known.unwrap_or(0))
+        };
+        let begun: Loaded = unknown.into_iter().map(begin).collect();
         let now = self.clock.now_micros();
-        self.within(self.ledger.write_loaded(&begun, now))
+        self.within(self.ledger.write_loaded(&begun, now))?;
+        loaded.extend(begun);
+        Ok(loaded)
     }
 
     pub(super) fn passed_over(&self, gaps: &[Gap]) -> Result<(), StoreError> {
