@@ -80,3 +80,14 @@ pub async fn no_row_was_written_twice(pipeline: &Pipeline, events: usize) {
     let rows = pipeline.store.count("SELECT count() FROM events_log").await;
     assert_eq!(rows, Ok(i64::try_from(events).expect("small")));
 }
+
+/// What `waybill audit` finds, once it finds something and that is what is looked for.
+pub async fn audit_finds(pipeline: &Pipeline, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    wait::until(what, || async {
+        let told = pipeline.waybill("audit --json", &[]);
+        let audit = serde_json::from_str(&told.text).unwrap_or_default();
+        let fits = told.code == Some(1) && is_it(&audit);
+        fits.then_some(audit).ok_or(told.text)
+    })
+    .await
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline_tests::{Pipeline, Service, model::History, offsets, raw, wait};
+use pipeline_tests::{Pipeline, Service, checks, model::History, offsets, raw, wait};
 use rdkafka::producer::Producer as _;
 use serde_json::Value;
 
@@ -22,12 +22,7 @@ async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_
     pipeline.ready(Service::Sink).await;
     raw::history(&pipeline, &then, &History::delivered(3));
     skipped.sort_unstable();
-    wait::until("all are named, and where they stand", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
+    let are_named = |audit: &Value| {
         let rows = audit["unreceived"].as_array().unwrap();
         let mut found: Vec<&str> = rows
             .iter()
@@ -42,11 +37,10 @@ async fn receipts_that_the_sink_passes_over_are_named_with_the_range_where_they_
                 at("last_offset") - at("first_offset") + 1
             })
             .sum();
-        (found == skipped && passed == 4)
-            .then_some(())
-            .ok_or(format!("{found:?}, {gaps:?}"))
-    })
-    .await;
+        found == skipped && passed == 4
+    };
+    let what = "all of them, and where they stand";
+    checks::audit_finds(&pipeline, what, are_named).await;
 }
 
 /// The causes of the gaps that an audit names, in any topic.
@@ -86,17 +80,8 @@ async fn snapshots_that_the_sink_is_moved_past_are_named_until_they_are_read_aga
     .await;
     offsets::skip(&pipeline, "orders", "sink-orders").await;
     pipeline.launch(Service::Sink);
-    wait::until("the range is named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        (causes(&audit) == ["MOVED"])
-            .then_some(())
-            .ok_or(audit.to_string())
-    })
-    .await;
+    let is_named = |audit: &Value| causes(audit) == ["MOVED"];
+    checks::audit_finds(&pipeline, "the range", is_named).await;
     pipeline.wait_count(newest, 2).await;
 
     let reloaded = pipeline
@@ -145,16 +130,9 @@ async fn events_that_kafka_deletes_before_the_sink_reads_them_are_named() {
     for order in 3..15 {
         raw::history(&pipeline, &then, &History::delivered(order));
     }
-    wait::until("the range and the receipts are named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        let all = causes(&audit) == ["DELETED"] && named(&audit).len() == lost.len();
-        all.then_some(()).ok_or(audit.to_string())
-    })
-    .await;
+    let are_named =
+        |audit: &Value| causes(audit) == ["DELETED"] && named(audit).len() == lost.len();
+    checks::audit_finds(&pipeline, "the range and the receipts", are_named).await;
     // told once, and again only where more is deleted
     pipeline.terminate(Service::Sink).await;
     pipeline.launch(Service::Sink);
@@ -189,19 +167,12 @@ async fn webhooks_that_kafka_deletes_before_they_are_read_are_named_until_it_is_
         pipeline.ready(service).await;
     }
     raw::history(&pipeline, &then, &History::delivered(3));
-    wait::until("the range is named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
+    let is_named = |audit: &Value| {
         let gap = &audit["gaps"][0];
         let found = [&gap["first_offset"], &gap["last_offset"]];
-        (found == [4, 7] && causes(&audit) == ["UNREAD"])
-            .then_some(())
-            .ok_or(audit.to_string())
-    })
-    .await;
+        found == [4, 7] && causes(audit) == ["UNREAD"]
+    };
+    checks::audit_finds(&pipeline, "the range", is_named).await;
 
     let reloaded = pipeline
         .waybill("reload --since 2h --table receipts --json", &[])
@@ -240,17 +211,8 @@ async fn a_record_under_way_that_the_sink_is_moved_past_is_named_and_stays_so_wh
     for order in 2..20 {
         raw::history(&pipeline, &then, &History::delivered(order));
     }
-    wait::until("it is named", || async {
-        let told = pipeline.waybill("audit --json", &[]);
-        if told.code != Some(1) {
-            return Err(told.text);
-        }
-        let audit = told.json(1);
-        (causes(&audit) == ["MOVED"])
-            .then_some(())
-            .ok_or(audit.to_string())
-    })
-    .await;
+    let is_named = |audit: &Value| causes(audit) == ["MOVED"];
+    checks::audit_finds(&pipeline, "what was passed over", is_named).await;
     pipeline.wait_count(newest, 19).await;
     let gaps = |audit: &Value| audit["gaps"].as_array().unwrap().len();
     let all = gaps(&pipeline.waybill("audit --json", &[]).json(1));

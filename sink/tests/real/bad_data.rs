@@ -5,8 +5,8 @@ use serde_json::json;
 use sink::batch::settled_metadata;
 
 use crate::{
+    case::{COUNT, Case, n},
     examples::{at, event, full_order, order},
-    loading::{COUNT, Case, n},
     stack::{rows, until},
 };
 

@@ -9,10 +9,10 @@ use sink::{
 };
 
 use crate::{
+    case::Case,
     examples::headers,
-    loading::Case,
+    inserts::Rows,
     stack::{eventually, until},
-    views::Rows,
 };
 
 /// The value of a gauge; none while nothing has set it.

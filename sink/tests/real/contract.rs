@@ -14,8 +14,8 @@ use sink::{
 
 use crate::{
     examples::{at, full_event, full_order, headers},
+    inserts::{OfTable, one_row},
     stack::{migrated, name, rows, settings},
-    views::{OfTable, one_row},
 };
 
 const PLACE: Place<'_> = Place {

@@ -7,7 +7,7 @@ use schemas::topics::Topic;
 use serde_json::json;
 
 use crate::{
-    loading::Case,
+    case::Case,
     stack::{rows, until, until_after},
 };
 

@@ -3,7 +3,11 @@
 #![recursion_limit = "256"]
 
 #[cfg(test)]
+mod accounting;
+#[cfg(test)]
 mod bad_data;
+#[cfg(test)]
+mod case;
 #[cfg(test)]
 mod condition;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod examples;
 mod frontiers;
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod inserts;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]

@@ -17,8 +17,8 @@ use sink::{
 
 use crate::{
     examples::headers,
+    inserts::Rows,
     stack::{PLAIN_USER, name, rows, settings},
-    views::Rows,
 };
 
 /// A database in which somebody else holds the lock.

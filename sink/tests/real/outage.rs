@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use crate::{
+    case::{COUNT, Case, n},
     examples::event,
-    loading::{COUNT, Case, n},
     stack::{stack, until},
 };
 

@@ -10,8 +10,8 @@ use sink::{
 
 use crate::{
     examples::{event, headers},
+    inserts::Rows,
     stack::{merged, migrated, rows},
-    views::Rows,
 };
 
 const PLACE: Place<'_> = Place {

@@ -10,9 +10,9 @@ use sink::{
 
 use crate::{
     histories::{Dice, History},
+    inserts::{OfTable, Rows},
     model::expected,
     stack::{merged, migrated, rows},
-    views::{OfTable, Rows},
 };
 
 const HISTORIES: u64 = 8;

@@ -10,7 +10,7 @@ use serde_json::json;
 use sink::{clickhouse::Store, migrate};
 
 use crate::{
-    loading::{COUNT, Case, n},
+    case::{COUNT, Case, n},
     stack::{looking, rows, settings, stack, until},
 };
 

@@ -8,7 +8,7 @@ use sink::{
 };
 
 use crate::{
-    loading::{COUNT, Case, n},
+    case::{COUNT, Case, n},
     stack::{stack, until},
 };
 
