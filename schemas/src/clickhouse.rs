@@ -179,6 +179,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "final_orders",
         sql: include_str!("../clickhouse/028_final_orders.sql"),
     },
+    Migration {
+        version: 29,
+        name: "shorter_searches",
+        sql: include_str!("../clickhouse/029_shorter_searches.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.
