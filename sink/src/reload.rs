@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     again::Again,
+    asides::Asides,
     batch::{Block, Filling, Limits, Partition, Row, Span},
     check,
     clickhouse::{Store, StoreError},
@@ -67,6 +68,8 @@ pub struct Reloaded {
     pub without_row: u64,
     /// Records that can't be read.
     pub unreadable: u64,
+    /// Of these, the ones that were set aside; they keep no range open.
+    pub set_aside: u64,
     /// Rows that the store still refuses.
     pub refused: u64,
     /// Where the first of these two stand.
@@ -77,7 +80,7 @@ pub struct Reloaded {
     /// only those of which Kafka has nothing.
     pub gaps_closed: u64,
     /// Ranges that it had passed over and that stay open: what was asked for begins behind them, the sink
-    /// has not passed them yet, or a record among what was read is refused or can't be read.
+    /// has not passed them yet, or a record among what was read is refused or unreadable.
     pub gaps_open: u64,
 }
 
@@ -116,10 +119,22 @@ struct Reload<'a> {
     identities: HashMap<(Partition, i64), Identity>,
     /// What was passed over, as it stood when this began.
     open: Vec<OpenGap>,
+    /// None where what can't be read is told only.
+    asides: Option<Asides>,
     done: Reloaded,
 }
 
-/// Reads the records of a table's topics that were written from `since` on and that the table's group has
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub table: Table,
+    /// Written to the topics from this moment on.
+    pub since: Micros,
+    /// As the sink does (UNDECODABLE). A wrong registry makes every record unreadable: somebody must ask for it.
+    pub sets_unreadable_aside: bool,
+}
+
+/// Reads the records of a table's topics that were written since then and that the table's group has
 /// passed, and inserts those rows that are not there. Blocks, and must not be called on a thread of the
 /// runtime; `progress` is told after every block.
 ///
@@ -127,12 +142,12 @@ struct Reload<'a> {
 /// Where Kafka, the registry or the store can't be asked; what was loaded until then stays.
 pub fn reload(
     from: Installation<'_>,
-    table: Table,
-    since: Micros,
+    wanted: Wanted,
     handle: &Handle,
     mut progress: impl FnMut(&Reloaded),
 ) -> anyhow::Result<Reloaded> {
-    let mut reload = Reload::new(from, table, handle)?;
+    let Wanted { table, since, .. } = wanted;
+    let mut reload = Reload::new(from, wanted, handle)?;
     let again = Again::new(from.kafka, &table.group(from.prefix), from.prefix);
     let mut read = Vec::new();
     for topic in table.topics() {
@@ -153,9 +168,13 @@ pub fn reload(
 }
 
 impl<'a> Reload<'a> {
-    fn new(from: Installation<'a>, table: Table, handle: &'a Handle) -> anyhow::Result<Self> {
-        let access = from.registry;
+    fn new(from: Installation<'a>, wanted: Wanted, handle: &'a Handle) -> anyhow::Result<Self> {
+        let (table, access) = (wanted.table, from.registry);
         let registry = Registry::new(&access.url, &access.username, access.password.expose())?;
+        let asides = wanted.sets_unreadable_aside.then(|| {
+            let (kafka, prefix) = (from.kafka.clone(), from.prefix.to_owned());
+            Asides::new(kafka, prefix, registry.clone(), handle.clone())
+        });
         let (store, shapes) = handle
             .block_on(check::check(Store::new(from.clickhouse)))
             .context("the store can't take rows (WAYBILL__CLICKHOUSE__URL)")?;
@@ -182,6 +201,7 @@ impl<'a> Reload<'a> {
             filling: Filling::new(table, LIMITS),
             identities: HashMap::new(),
             open,
+            asides,
             done: Reloaded {
                 gaps_open,
                 ..Reloaded::default()
@@ -267,11 +287,18 @@ impl<'a> Reload<'a> {
             let topic = row.partition.topic.name(self.from.prefix);
             (topic, row.partition.number, row.offset)
         });
-        let unreadable = block.asides.iter().map(|one| {
-            let topic = one.source_topic.clone();
-            (topic, one.source_partition, one.source_offset)
-        });
-        for (topic, number, offset) in refused.chain(unreadable) {
+        let mut not_loaded: Vec<(String, i32, i64)> = refused.collect();
+        if let Some(asides) = &mut self.asides {
+            let written = asides.write(&block.asides);
+            written.context("setting aside what can't be read; try again")?;
+            done.set_aside += block.asides.len() as u64;
+        } else {
+            let places = block.asides.into_iter();
+            not_loaded.extend(
+                places.map(|one| (one.source_topic, one.source_partition, one.source_offset)),
+            );
+        }
+        for (topic, number, offset) in not_loaded {
             // it stays open
             self.open.retain(|OpenGap { span, .. }| {
                 let is_there = span.partition.number == number

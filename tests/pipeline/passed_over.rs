@@ -190,8 +190,7 @@ async fn webhooks_that_kafka_deletes_before_they_are_read_are_named_until_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_under_way_that_the_sink_is_moved_past_is_named_and_stays_so_while_nobody_can_read_it()
- {
+async fn a_record_under_way_that_the_sink_is_moved_past_is_named_until_it_is_read_or_set_aside() {
     let mut pipeline = Pipeline::start().await;
     let then = raw::ago(&pipeline, 3600).await;
     raw::history(&pipeline, &then, &History::delivered(1));
@@ -231,4 +230,15 @@ async fn a_record_under_way_that_the_sink_is_moved_past_is_named_and_stays_so_wh
     pipeline.wait_count(newest, 25).await;
     let audit = pipeline.waybill("audit --json", &[]).json(1);
     assert_eq!((gaps(&audit), causes(&audit)), (1, vec!["MOVED"]));
+
+    let reloaded = pipeline
+        .waybill("reload --since 2h --table orders --set-aside --json", &[])
+        .json(0);
+    let found = ["set_aside", "gaps_closed", "gaps_open"].map(|name| &reloaded["orders"][name]);
+    assert_eq!(found, [1, 1, 0], "{reloaded}");
+    let undecodable =
+        "SELECT count() FROM set_aside WHERE reason = 'UNDECODABLE' AND stage = 'sink'";
+    pipeline.wait_count(undecodable, 1).await;
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(causes(&audit), [""; 0]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ValueEnum as _;
 use schemas::Micros;
 use sink::{
-    reload::{Installation, Reloaded, reload},
+    reload::{Installation, Reloaded, Wanted, reload},
     table::Table,
 };
 use tokio::runtime::Handle;
@@ -18,13 +18,14 @@ use crate::{Verdict, moments, output, settings::Place};
 /// what a table refused before it was corrected (REJECTED_BY_STORE), what the sink was moved past. Rows
 /// that are there are left alone; the sink may go on meanwhile, and its groups stay where they are. A range
 /// that was passed over counts as read, and `waybill audit` names it no more, once no record of it is
-/// refused or unreadable; so does one of which Kafka has nothing left.
+/// refused or unreadable; so does one of which Kafka has nothing left. With --set-aside what nobody can
+/// read is set aside (UNDECODABLE), as the sink does when it comes by it, and keeps no range open.
 ///
 /// Reads what was written to the topics since that moment, not what was received since then: a correction
 /// or a replay stands where it was made. What retention has deleted from Kafka can't be loaded from it;
 /// `waybill replay` makes events of what raw still has.
 ///
-/// Exit code 1 if the store refuses a row again, or a record can't be read.
+/// Exit code 1 if the store refuses a row again, or a record can't be read and is not set aside.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  waybill reload --since 6h\n  waybill reload --table orders --since 2026-05-12 --json"
@@ -37,6 +38,10 @@ pub(crate) struct Args {
     /// Only this table; may be given several times [default: all]
     #[arg(long, value_name = "TABLE")]
     table: Vec<Name>,
+
+    /// Set aside what can't be read; make sure that the registry is the one that the services use
+    #[arg(long)]
+    set_aside: bool,
 
     /// Print JSON
     #[arg(long)]
@@ -68,7 +73,6 @@ impl Name {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     let settings = args.place.settings()?;
-    let since = args.since;
     let names = Name::value_variants().iter();
     let asked = names.filter(|name| args.table.is_empty() || args.table.contains(name));
     let tables: Vec<Table> = asked.map(|name| name.table()).collect();
@@ -89,7 +93,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
                     so_far.records, so_far.loaded
                 ));
             };
-            found.insert(label, reload(from, table, since, &handle, progress)?);
+            let wanted = Wanted {
+                table,
+                since: args.since,
+                sets_unreadable_aside: args.set_aside,
+            };
+            found.insert(label, reload(from, wanted, &handle, progress)?);
         }
         anyhow::Ok(found)
     };
@@ -99,7 +108,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     } else {
         print(&found);
     }
-    let is_whole = |table: &Reloaded| table.refused + table.unreadable == 0;
+    let is_whole = |table: &Reloaded| table.refused == 0 && table.unreadable == table.set_aside;
     Ok(if found.values().all(is_whole) {
         Verdict::Good
     } else {
@@ -135,6 +144,10 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
         for (count, what) in [
             (found.places, "webhooks' places are noted again"),
             (
+                found.set_aside,
+                "records that can't be read are set aside: waybill set-aside list --reason UNDECODABLE",
+            ),
+            (
                 found.gaps_closed,
                 "ranges that were passed over are read now, as far as Kafka has them",
             ),
@@ -154,10 +167,11 @@ fn print(found: &BTreeMap<&str, Reloaded>) {
                 found.refused
             ));
         }
-        if found.unreadable > 0 {
+        let unreadable = found.unreadable - found.set_aside;
+        if unreadable > 0 {
             output::note(format_args!(
-                "{table}: {} records can't be read; is this the registry that the services use (WAYBILL__REGISTRY__URL)?",
-                found.unreadable
+                "{table}: {unreadable} records can't be read; is this the registry that the services use \
+                 (WAYBILL__REGISTRY__URL)? If it is, --set-aside sets them aside",
             ));
         }
         if !found.not_loaded_at.is_empty() {
