@@ -184,6 +184,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "shorter_searches",
         sql: include_str!("../clickhouse/029_shorter_searches.sql"),
     },
+    Migration {
+        version: 30,
+        name: "raw_gaps_end",
+        sql: include_str!("../clickhouse/030_raw_gaps_end.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

@@ -3,7 +3,7 @@
 //! A mark is the ends of the raw topics at some moment. It goes through the stages: once every
 //! consumer of a stage has passed the ends that its topics had then, the ends of the next stage's
 //! topics are taken. When the sink itself has passed the last ones, everything below the mark has
-//! all its outcomes in the store, or never will.
+//! its receipt and all its outcomes in the store, or never will.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,9 +24,11 @@ pub enum Consumer {
     Sink(SinkTable),
 }
 
-/// The tables that hold outcomes.
+/// The tables that hold receipts, of either raw topic, and outcomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SinkTable {
+    Receipts,
+    OverflowReceipts,
     Events,
     SetAside,
 }
@@ -36,6 +38,8 @@ impl Consumer {
         Self::Normalizer,
         Self::NormalizerOverflow,
         Self::Enricher,
+        Self::Sink(SinkTable::Receipts),
+        Self::Sink(SinkTable::OverflowReceipts),
         Self::Sink(SinkTable::Events),
         Self::Sink(SinkTable::SetAside),
     ];
@@ -46,6 +50,9 @@ impl Consumer {
             Self::Normalizer => "normalizer".into(),
             Self::NormalizerOverflow => "normalizer-overflow".into(),
             Self::Enricher => "enricher".into(),
+            Self::Sink(SinkTable::Receipts | SinkTable::OverflowReceipts) => {
+                Table::Receipts.group("")
+            }
             Self::Sink(SinkTable::Events) => Table::Events.group(""),
             Self::Sink(SinkTable::SetAside) => Table::SetAside.group(""),
         }
@@ -53,8 +60,10 @@ impl Consumer {
 
     pub const fn topic(self) -> Topic {
         match self {
-            Self::Normalizer => Topic::Raw,
-            Self::NormalizerOverflow => Topic::RawOverflow,
+            Self::Normalizer | Self::Sink(SinkTable::Receipts) => Topic::Raw,
+            Self::NormalizerOverflow | Self::Sink(SinkTable::OverflowReceipts) => {
+                Topic::RawOverflow
+            }
             Self::Enricher => Topic::Canonical,
             Self::Sink(SinkTable::Events) => Topic::Ordered,
             Self::Sink(SinkTable::SetAside) => Topic::SetAside,
@@ -64,7 +73,12 @@ impl Consumer {
 
 /// Consumers that are passed together, in flow order.
 const STAGES: [&[Consumer]; 3] = [
-    &[Consumer::Normalizer, Consumer::NormalizerOverflow],
+    &[
+        Consumer::Normalizer,
+        Consumer::NormalizerOverflow,
+        Consumer::Sink(SinkTable::Receipts),
+        Consumer::Sink(SinkTable::OverflowReceipts),
+    ],
     &[Consumer::Enricher],
     &[
         Consumer::Sink(SinkTable::Events),
@@ -177,11 +191,14 @@ mod tests {
     #[test]
     fn a_mark_settles_once_every_stage_has_passed_what_the_stage_before_wrote() {
         let mut mark = Mark::begin(Ends::from([(RAW, 10)]), 0);
+        let receipts = Consumer::Sink(SinkTable::Receipts);
         assert_eq!(
             mark.need(0),
-            Need::Passed(vec![(Consumer::Normalizer, RAW, 10)])
+            Need::Passed(vec![(Consumer::Normalizer, RAW, 10), (receipts, RAW, 10)])
         );
         mark.passed(Consumer::Normalizer, RAW);
+        assert_eq!(mark.need(0), Need::Passed(vec![(receipts, RAW, 10)]));
+        mark.passed(receipts, RAW);
         assert_eq!(mark.need(1), Need::Ends(vec![Topic::Canonical]));
         mark.enter(&Ends::from([(CANONICAL, 25)]), 1);
         mark.passed(Consumer::Enricher, CANONICAL);
@@ -207,7 +224,9 @@ mod tests {
         let mark = Mark::begin(Ends::from([(RAW, 1), (overflow, 2)]), 0);
         let expected = vec![
             (Consumer::Normalizer, RAW, 1),
+            (Consumer::Sink(SinkTable::Receipts), RAW, 1),
             (Consumer::NormalizerOverflow, overflow, 2),
+            (Consumer::Sink(SinkTable::OverflowReceipts), overflow, 2),
         ];
         assert_eq!(mark.need(0), Need::Passed(expected));
     }

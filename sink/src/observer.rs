@@ -28,6 +28,9 @@ use crate::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What has not changed is written again so often: another store, or an older copy of it, may have taken the
+/// place of the one that knew it.
+const TELL_ALL_EVERY: Duration = Duration::from_secs(60);
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 /// For the question whether anything but commit markers stands between two offsets.
 const READ_TIME_MAX: Duration = Duration::from_secs(2);
@@ -50,6 +53,15 @@ struct Known {
     committed: BTreeMap<(Consumer, Partition), i64>,
     mark: Option<Mark>,
     settled: Ends,
+    all_told_at: Option<Instant>,
+}
+
+impl Known {
+    fn tell_all(&mut self) {
+        self.committed.clear();
+        self.settled.clear();
+        self.all_told_at = Some(Instant::now());
+    }
 }
 
 impl Observer {
@@ -74,6 +86,12 @@ impl Observer {
     }
 
     fn look(&self, known: &mut Known) -> anyhow::Result<()> {
+        if known
+            .all_told_at
+            .is_none_or(|at| at.elapsed() >= TELL_ALL_EVERY)
+        {
+            known.tell_all();
+        }
         let mut changed: Vec<(String, Partition, i64)> = Vec::new();
         for consumer in Consumer::ALL {
             for (partition, offset) in self.committed(known, *consumer)? {
@@ -92,8 +110,7 @@ impl Observer {
         let written = self.write(&changed);
         if written.is_err() {
             // all of them again next time
-            known.committed.clear();
-            known.settled.clear();
+            known.tell_all();
         }
         written
     }

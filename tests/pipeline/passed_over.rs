@@ -242,3 +242,40 @@ async fn a_record_under_way_that_the_sink_is_moved_past_is_named_until_it_is_rea
     let audit = pipeline.waybill("audit --json", &[]).json(0);
     assert_eq!(causes(&audit), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_its_rows_is_named_and_filled_again_from_kafka() {
+    let mut pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    let count = "SELECT count() FROM events";
+    for order in 1..9 {
+        raw::history(&pipeline, &then, &History::delivered(order));
+    }
+    pipeline.wait_count(count, 32).await;
+
+    pipeline.terminate(Service::Sink).await;
+    let tables = "SELECT name FROM system.tables WHERE database = currentDatabase() AND endsWith(name, '_log')";
+    for table in pipeline.store.rows(tables).await.unwrap() {
+        let sql = format!("TRUNCATE TABLE {}", table["name"].as_str().unwrap());
+        pipeline.store.rows(&sql).await.unwrap();
+    }
+    pipeline.launch(Service::Sink);
+    pipeline.ready(Service::Sink).await;
+    let passed = |audit: &Value| -> i64 {
+        let of = |gap: &Value, name: &str| gap[name].as_i64().unwrap();
+        let gaps = audit["gaps"].as_array().unwrap().iter();
+        gaps.map(|gap| of(gap, "last_offset") - of(gap, "first_offset") + 1)
+            .sum()
+    };
+    let all_is_named = |audit: &Value| passed(audit) == 32 && causes(audit) == ["UNREAD"];
+    checks::audit_finds(&pipeline, "all webhooks, and none came since", all_is_named).await;
+
+    let reloaded = pipeline.waybill("reload --since 2h --json", &[]).json(0);
+    let loaded = ["events", "receipts"].map(|table| &reloaded[table]["loaded"]);
+    assert_eq!(loaded, [32, 32], "{reloaded}");
+    pipeline.wait_count(count, 32).await;
+    let whole = "SELECT count() FROM orders WHERE event_count = 4";
+    pipeline.wait_count(whole, 8).await;
+    let audit = pipeline.waybill("audit --json", &[]).json(0);
+    assert_eq!(causes(&audit), [""; 0]);
+}

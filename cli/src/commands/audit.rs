@@ -211,7 +211,11 @@ impl Audit {
 
 fn print(audit: &Audit) {
     if audit.unaccounted == 0 {
-        output::line("every receipt has all its outcomes");
+        output::line(if audit.is_clean() {
+            "every receipt has all its outcomes"
+        } else {
+            "every receipt that is in the store has all its outcomes"
+        });
     } else {
         output::title(format_args!(
             "{} receipts with fewer outcomes than parts",
@@ -301,6 +305,10 @@ fn print_unread(audit: &Audit) {
             "DELETED" => {
                 "Kafka deleted these, perhaps before the sink had loaded them: is its retention shorter than the sink \
                  may be away? Once you have noted it, `waybill reload` over their time takes it off this list"
+            }
+            "UNREAD" => {
+                "the sink passed over these, or the store has lost what it knew of them; `waybill reload` over their \
+                 time, or of all that was written since the store's last copy, loads what Kafka still has"
             }
             _ => {
                 "the sink passed over these; `waybill reload` over their time loads what Kafka still has"
