@@ -90,7 +90,7 @@ COMMENT 'One row for each outcome set aside; resolved_at: when its part became a
 
 -- As before (022), but what makes up an order's history is what the rows are sorted by, so that a sort has
 -- only to order each history by itself. The day adds nothing: an order's first receipt is the same in all
--- its rows. Should a carrier use an id again after the enricher has forgotten its order, that is another
+-- its rows. Should a carrier use an id again long after the enricher has forgotten its order, that is another
 -- order, with numbers and a history of its own.
 CREATE OR REPLACE VIEW {database}.order_timeline
 SQL SECURITY INVOKER

@@ -115,6 +115,22 @@ impl Decode {
         }
     }
 
+    /// Whether it stands in the set-aside topic, where [`Decode::write`] gives a row for what can't be read too.
+    pub(crate) fn is_unreadable_aside<M: Message>(
+        &mut self,
+        record: &M,
+        now_ms: i64,
+    ) -> Result<bool, Waiting> {
+        let (Table::SetAside, Some(value)) = (self.table, record.payload()) else {
+            return Ok(false);
+        };
+        match self.read::<SetAside>(value, now_ms) {
+            Ok(_) => Ok(false),
+            Err(Failure::Undecodable(_)) => Ok(true),
+            Err(Failure::Waiting(waiting)) => Err(waiting),
+        }
+    }
+
     /// What is set aside for a record whose row the store refuses; none where even that would be
     /// refused again.
     pub(crate) fn refused<M: Message>(&mut self, record: &M, now_ms: i64) -> Option<SetAside> {

@@ -14,10 +14,8 @@ use runtime::{
     clock::{Clock as _, SystemClock},
     health::Health,
     kafka::config::assigned_consumer_config,
-    settings::{ClickhouseSettings, KafkaSettings, RegistrySettings},
 };
 use schemas::{Micros, registry::Registry, topics::Topic};
-use serde::Serialize;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -35,7 +33,12 @@ use crate::{
     table::Table,
 };
 
+mod terms;
+
+pub use terms::{Installation, Reloaded, Wanted};
+
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+const ASKING_REGISTRY: &str = "the registry can't be asked (WAYBILL__REGISTRY__URL)";
 const ASKING: &str = "asking the store which ranges were passed over";
 const LIMITS: Limits = Limits {
     rows_max: 50_000,
@@ -44,45 +47,6 @@ const LIMITS: Limits = Limits {
 };
 /// Refused and unreadable records beyond are counted only.
 const NAMED_MAX: usize = 100;
-
-/// Where everything is.
-#[derive(Clone, Copy, Debug)]
-pub struct Installation<'a> {
-    pub kafka: &'a KafkaSettings,
-    /// Of topics and groups.
-    pub prefix: &'a str,
-    pub registry: &'a RegistrySettings,
-    pub clickhouse: &'a ClickhouseSettings,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reloaded {
-    /// Records that were read.
-    pub records: u64,
-    /// Of these, the ones whose row is there, or a newer one of the same key.
-    pub there: u64,
-    /// Rows that were inserted.
-    pub loaded: u64,
-    /// Records that give no row: tombstones, and webhooks whose headers can't be read.
-    pub without_row: u64,
-    /// Records that can't be read.
-    pub unreadable: u64,
-    /// Of these, the ones that were set aside; they keep no range open.
-    pub set_aside: u64,
-    /// Rows that the store still refuses.
-    pub refused: u64,
-    /// Where the first of these two stand.
-    pub not_loaded_at: Vec<String>,
-    /// Webhooks whose place in the raw topics was noted again.
-    pub places: u64,
-    /// Ranges that the sink had passed over and that are read now, as far as Kafka has them. Of raw topics
-    /// only those of which Kafka has nothing.
-    pub gaps_closed: u64,
-    /// Ranges that it had passed over and that stay open: what was asked for begins behind them, the sink
-    /// has not passed them yet, or a record among what was read is refused or unreadable.
-    pub gaps_open: u64,
-}
 
 /// What is read of a partition.
 #[derive(Clone, Copy, Debug)]
@@ -122,16 +86,6 @@ struct Reload<'a> {
     /// None where what can't be read is told only.
     asides: Option<Asides>,
     done: Reloaded,
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    pub table: Table,
-    /// Written to the topics from this moment on.
-    pub since: Micros,
-    /// As the sink does (UNDECODABLE). A wrong registry makes every record unreadable: somebody must ask for it.
-    pub sets_unreadable_aside: bool,
 }
 
 /// Reads the records of a table's topics that were written since then and that the table's group has
@@ -245,11 +199,18 @@ impl<'a> Reload<'a> {
         partition: Partition,
         record: &BorrowedMessage<'_>,
     ) -> anyhow::Result<bool> {
+        let place = (partition, record.offset());
+        let is_lost = self.decode.is_unreadable_aside(record, 0);
+        if self.asides.is_none() && is_lost.context(ASKING_REGISTRY)? {
+            // the row in its place would be taken for it by whoever asks the right registry later
+            self.done.unreadable += 1;
+            self.is_not_loaded(record.topic(), place.0.number, place.1);
+            return Ok(false);
+        }
         let write = |to: &mut Rows| self.decode.write(partition, record, 0, to);
         let taken = self.filling.record(partition, record.offset(), 0, write);
-        taken.context("the registry can't be asked (WAYBILL__REGISTRY__URL)")?;
+        taken.context(ASKING_REGISTRY)?;
         let identity = self.decode.identity(record, 0);
-        let place = (partition, record.offset());
         self.identities.extend(identity.map(|one| (place, one)));
         Ok(self.filling.is_full())
     }
@@ -299,18 +260,22 @@ impl<'a> Reload<'a> {
             );
         }
         for (topic, number, offset) in not_loaded {
-            // it stays open
-            self.open.retain(|OpenGap { span, .. }| {
-                let is_there = span.partition.number == number
-                    && span.partition.topic.name(self.from.prefix) == topic;
-                !(is_there && (span.first..=span.last).contains(&offset))
-            });
-            if done.not_loaded_at.len() < NAMED_MAX {
-                let place = format!("{topic}/{number}/{offset}");
-                done.not_loaded_at.push(place);
-            }
+            self.is_not_loaded(&topic, number, offset);
         }
         Ok(())
+    }
+
+    /// The gap where it stands stays open.
+    fn is_not_loaded(&mut self, topic: &str, number: i32, offset: i64) {
+        self.open.retain(|OpenGap { span, .. }| {
+            let is_there = span.partition.number == number
+                && span.partition.topic.name(self.from.prefix) == topic;
+            !(is_there && (span.first..=span.last).contains(&offset))
+        });
+        if self.done.not_loaded_at.len() < NAMED_MAX {
+            let place = format!("{topic}/{number}/{offset}");
+            self.done.not_loaded_at.push(place);
+        }
     }
 
     /// Inserts the rows of a block whose keys the store does not have, or only as they were before. Of two
@@ -321,6 +286,10 @@ impl<'a> Reload<'a> {
         identities: &HashMap<(Partition, i64), Identity>,
     ) -> Result<(usize, Vec<Row>), StoreError> {
         let mut there = self.loader.look(&block.intent).await?;
+        if self.table == Table::SetAside {
+            // at the place of what could not be read once stands a row that says so
+            there.retain(|place| !identities.contains_key(place));
+        }
         let missing = block.without(&there);
         let identity = |row: &Row| identities.get(&(row.partition, row.offset));
         let wanted: Vec<&Identity> = missing.rows.iter().filter_map(identity).collect();

@@ -279,3 +279,31 @@ async fn a_store_that_lost_its_rows_is_named_and_filled_again_from_kafka() {
     let audit = pipeline.waybill("audit --json", &[]).json(0);
     assert_eq!(causes(&audit), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_read_of_the_set_aside_topic_is_loaded_again_only_when_asked_for() {
+    let pipeline = Pipeline::start().await;
+    let producer = offsets::unreadable(&pipeline, "set-aside");
+    let time_max = Duration::from_secs(30);
+    producer.commit_transaction(time_max).unwrap();
+    let undecodable = "SELECT count() FROM set_aside WHERE reason = 'UNDECODABLE'";
+    pipeline.wait_count(undecodable, 1).await;
+    let emptied = "ALTER TABLE set_aside_log DELETE WHERE true SETTINGS mutations_sync = 2";
+    pipeline.store.rows(emptied).await.unwrap();
+
+    let reload = "reload --since 1h --table set-aside --json";
+    wait::until("the group has passed it", || async {
+        let told = pipeline.waybill(reload, &[]);
+        (told.code == Some(1)).then_some(()).ok_or(told.text)
+    })
+    .await;
+    let told = pipeline.waybill(reload, &[]).json(1);
+    let found = ["unreadable", "loaded"].map(|name| &told["set-aside"][name]);
+    assert_eq!(found, [1, 0], "{told}");
+
+    let told = pipeline
+        .waybill(&format!("{reload} --set-aside"), &[])
+        .json(0);
+    assert_eq!(told["set-aside"]["loaded"], 1, "{told}");
+    pipeline.wait_count(undecodable, 1).await;
+}

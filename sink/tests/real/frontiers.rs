@@ -35,7 +35,11 @@ async fn a_receipt_is_settled_once_every_stage_has_passed_it_and_the_longest_hol
         until(
             &case.store,
             seen,
-            &[consumer("normalizer-overflow"), consumer("sink-events")],
+            &[
+                consumer("normalizer-overflow"),
+                consumer("sink-events"),
+                consumer("sink-receipts"),
+            ],
         )
         .await;
         assert_eq!(rows(&case.store, SETTLED).await, [json!({"n": 0})]);
