@@ -51,13 +51,14 @@ pub(crate) struct Args {
     place: Place,
 }
 
-/// As in the names of the sink's groups.
+/// As in the names of the sink's groups, in the order in which they are read: what is set aside tells of
+/// places in raw that give no receipt, and the ranges of raw are closed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Name {
     Events,
     Orders,
-    Receipts,
     SetAside,
+    Receipts,
 }
 
 impl Name {
