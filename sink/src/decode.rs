@@ -115,22 +115,6 @@ impl Decode {
         }
     }
 
-    /// Whether it stands in the set-aside topic, where [`Decode::write`] gives a row for what can't be read too.
-    pub(crate) fn is_unreadable_aside<M: Message>(
-        &mut self,
-        record: &M,
-        now_ms: i64,
-    ) -> Result<bool, Waiting> {
-        let (Table::SetAside, Some(value)) = (self.table, record.payload()) else {
-            return Ok(false);
-        };
-        match self.read::<SetAside>(value, now_ms) {
-            Ok(_) => Ok(false),
-            Err(Failure::Undecodable(_)) => Ok(true),
-            Err(Failure::Waiting(waiting)) => Err(waiting),
-        }
-    }
-
     /// What is set aside for a record whose row the store refuses; none where even that would be
     /// refused again.
     pub(crate) fn refused<M: Message>(&mut self, record: &M, now_ms: i64) -> Option<SetAside> {
@@ -175,22 +159,28 @@ impl Decode {
     }
 
     /// What the record's row is known by, if it can be read.
-    pub(crate) fn identity<M: Message>(&mut self, record: &M, now_ms: i64) -> Option<Identity> {
+    pub(crate) fn identity<M: Message>(
+        &mut self,
+        record: &M,
+        now_ms: i64,
+    ) -> Result<Option<Identity>, Waiting> {
         let value = record.payload().unwrap_or_default();
-        match self.table {
-            Table::Receipts => headers(record).as_ref().map(Identity::of_receipt),
-            Table::Events => {
-                let event = self.read::<OrderedEvent>(value, now_ms).ok();
-                event.as_ref().map(Identity::of_event)
-            }
-            Table::Orders => {
-                let order = self.read::<Order>(value, now_ms).ok();
-                order.as_ref().map(Identity::of_order)
-            }
-            Table::SetAside => {
-                let aside = self.read::<SetAside>(value, now_ms).ok();
-                aside.as_ref().map(Identity::of_set_aside)
-            }
+        let found = match self.table {
+            Table::Receipts => return Ok(headers(record).as_ref().map(Identity::of_receipt)),
+            Table::Events => self
+                .read(value, now_ms)
+                .map(|event| Identity::of_event(&event)),
+            Table::Orders => self
+                .read(value, now_ms)
+                .map(|order| Identity::of_order(&order)),
+            Table::SetAside => self
+                .read(value, now_ms)
+                .map(|aside| Identity::of_set_aside(&aside)),
+        };
+        match found {
+            Ok(identity) => Ok(Some(identity)),
+            Err(Failure::Undecodable(_)) => Ok(None),
+            Err(Failure::Waiting(waiting)) => Err(waiting),
         }
     }
 

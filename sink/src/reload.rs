@@ -199,18 +199,18 @@ impl<'a> Reload<'a> {
         partition: Partition,
         record: &BorrowedMessage<'_>,
     ) -> anyhow::Result<bool> {
-        let place = (partition, record.offset());
-        let is_lost = self.decode.is_unreadable_aside(record, 0);
-        if self.asides.is_none() && is_lost.context(ASKING_REGISTRY)? {
+        let identity = self.decode.identity(record, 0).context(ASKING_REGISTRY)?;
+        let is_unreadable = identity.is_none() && record.payload().is_some();
+        if self.table == Table::SetAside && is_unreadable && self.asides.is_none() {
             // the row in its place would be taken for it by whoever asks the right registry later
             self.done.unreadable += 1;
-            self.is_not_loaded(record.topic(), place.0.number, place.1);
+            self.is_not_loaded(record.topic(), partition.number, record.offset());
             return Ok(false);
         }
         let write = |to: &mut Rows| self.decode.write(partition, record, 0, to);
         let taken = self.filling.record(partition, record.offset(), 0, write);
         taken.context(ASKING_REGISTRY)?;
-        let identity = self.decode.identity(record, 0);
+        let place = (partition, record.offset());
         self.identities.extend(identity.map(|one| (place, one)));
         Ok(self.filling.is_full())
     }

@@ -269,6 +269,8 @@ async fn a_store_that_lost_its_rows_is_named_and_filled_again_from_kafka() {
     };
     let all_is_named = |audit: &Value| passed(audit) == 32 && causes(audit) == ["UNREAD"];
     checks::audit_finds(&pipeline, "all webhooks, and none came since", all_is_named).await;
+    let status = pipeline.waybill("status --json", &[]).json(1);
+    assert!(status["gaps"].as_u64() > Some(0), "{status}");
 
     let reloaded = pipeline.waybill("reload --since 2h --json", &[]).json(0);
     let loaded = ["events", "receipts"].map(|table| &reloaded[table]["loaded"]);
@@ -306,4 +308,33 @@ async fn what_nobody_can_read_of_the_set_aside_topic_is_loaded_again_only_when_a
         .json(0);
     assert_eq!(told["set-aside"]["loaded"], 1, "{told}");
     pipeline.wait_count(undecodable, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_read_of_the_set_aside_topic_is_loaded_once_it_can_be() {
+    let pipeline = Pipeline::start().await;
+    let then = raw::ago(&pipeline, 3600).await;
+    let history = History::delivered(1);
+    raw::history(&pipeline, &then, &history);
+    // set aside: it says the same again
+    raw::history(&pipeline, &then, &history);
+    let count = "SELECT count() FROM set_aside WHERE reason = 'DUPLICATE'";
+    pipeline.wait_count(count, 4).await;
+    // as a reload by a registry that knows no schema left it
+    for sql in [
+        "INSERT INTO set_aside_log SELECT * REPLACE (concat('set-aside/', toString(_partition), '/', \
+         toString(_offset)) AS receipt_id, 'UNDECODABLE' AS reason, 'sink' AS stage) FROM set_aside_log",
+        "ALTER TABLE set_aside_log DELETE WHERE reason = 'DUPLICATE' SETTINGS mutations_sync = 2",
+    ] {
+        pipeline.store.rows(sql).await.unwrap();
+    }
+    pipeline.wait_count(count, 0).await;
+    wait::until("all are loaded", || async {
+        let told = pipeline
+            .waybill("reload --since 2h --table set-aside --json", &[])
+            .json(0);
+        let there = pipeline.store.count(count).await;
+        (there == Ok(4)).then_some(()).ok_or(told.to_string())
+    })
+    .await;
 }

@@ -17,8 +17,9 @@ use crate::{
 /// Show how an installation is doing
 ///
 /// Shows what is on its way and what went wrong: lag of each consumer group, freshness of the tables
-/// in the last hour, orders that wait for an earlier event, what was set aside, and receipts without
-/// an outcome. Exit code 1 if a receipt is lost or a service is not ready.
+/// in the last hour, orders that wait for an earlier event, what was set aside, receipts without an
+/// outcome, and how many ranges of topics are missing from the store. Exit code 1 if a receipt is lost, a
+/// range is missing, or a service is not ready.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  waybill status")]
 pub(crate) struct Args {
@@ -40,6 +41,13 @@ struct Status {
     signatures: Vec<Signatures>,
     set_aside: Vec<SetAside>,
     unaccounted: Vec<Unaccounted>,
+    /// Ranges of topics that `waybill audit` names.
+    gaps: u64,
+}
+
+#[derive(Deserialize)]
+struct Ranges {
+    ranges: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +108,8 @@ const SET_ASIDE: &str = "SELECT tenant_id, provider, reason, count() AS outcomes
     GROUP BY tenant_id, provider, reason ORDER BY tenant_id, provider, reason";
 const UNACCOUNTED: &str = "SELECT tenant_id, provider, state, count() AS receipts FROM {database}.unaccounted \
     GROUP BY tenant_id, provider, state ORDER BY tenant_id, provider, state";
+const GAPS: &str = "SELECT (SELECT count() FROM {database}.raw_gaps) + (SELECT count() FROM {database}.topic_gaps) \
+    AS ranges";
 
 /// The enricher's gauge of orders with a waiting event.
 const HELD_ORDERS: &str = "waybill_enricher_held_orders";
@@ -132,6 +142,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     }
     let kafka = settings.clone();
     let clickhouse = Clickhouse::new(settings.clickhouse());
+    let gaps: Vec<Ranges> = clickhouse.rows(GAPS, &[]).await?;
     let status = Status {
         services,
         held_orders,
@@ -140,6 +151,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
         signatures: clickhouse.rows(SIGNATURES, &[]).await?,
         set_aside: clickhouse.rows(SET_ASIDE, &[]).await?,
         unaccounted: clickhouse.rows(UNACCOUNTED, &[]).await?,
+        gaps: gaps.iter().map(|row| row.ranges).sum(),
     };
     if args.json {
         output::json(&status)?;
@@ -149,7 +161,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Verdict> {
     }
     let lost = status.unaccounted.iter().any(|row| row.state == "lost");
     let all_ready = status.services.iter().all(|service| service.ready);
-    Ok(if all_ready && !lost {
+    Ok(if all_ready && !lost && status.gaps == 0 {
         Verdict::Good
     } else {
         Verdict::Bad
@@ -186,6 +198,12 @@ fn print(status: &Status) {
     print_freshness(&status.freshness);
     print_signatures(&status.signatures);
     print_outcomes(&status.set_aside, &status.unaccounted);
+    if status.gaps > 0 {
+        output::line(format_args!(
+            "{} ranges of topics are missing from the store: `waybill audit` names them",
+            status.gaps
+        ));
+    }
 }
 
 fn print_freshness(freshness: &[Freshness]) {
