@@ -12,14 +12,13 @@ use proptest::{collection::vec, prelude::*};
 use super::memory::{Dice, Memory};
 use crate::spool::{
     Entry, Opened, Sequence, SpoolError,
-    files::Files,
     format::{CURSOR, Frame, Front, HEADER_BYTES},
     log::{Limits, Log, locked},
-    names::{Lost, parse_name, quarantined_name, segment_name},
+    names::parse_name,
 };
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     /// A batch; each of its entries with a body of this size.
     Append(Vec<u8>),
     Read(u16),
@@ -34,7 +33,7 @@ enum Step {
     Flip(u32),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => vec(0_u8..120, 1..6).prop_map(Step::Append),
         5 => (1_u16..900).prop_map(Step::Read),
@@ -78,14 +77,14 @@ struct Model {
     cut: BTreeSet<u64>,
 }
 
-struct Course {
+pub(super) struct Course {
     memory: Memory,
     log: Log,
     model: Model,
     dice: Dice,
 }
 
-fn entry(id: u64, size: u8) -> Vec<u8> {
+pub(super) fn entry(id: u64, size: u8) -> Vec<u8> {
     let body = vec![0xab; usize::from(size)];
     let entry = Entry {
         overflow: false,
@@ -96,7 +95,7 @@ fn entry(id: u64, size: u8) -> Vec<u8> {
     entry.encode().unwrap()
 }
 
-fn start(memory: &Memory) -> Result<(Log, Opened), SpoolError> {
+pub(super) fn start(memory: &Memory) -> Result<(Log, Opened), SpoolError> {
     let limits = Limits {
         segment_bytes: 700,
         free_bytes_min: 1_000,
@@ -105,7 +104,7 @@ fn start(memory: &Memory) -> Result<(Log, Opened), SpoolError> {
 }
 
 impl Course {
-    fn begin(seed: u64) -> Self {
+    pub(super) fn begin(seed: u64) -> Self {
         let memory = Memory::new(seed);
         let (log, opened) = start(&memory).unwrap();
         assert_eq!(opened, Opened::default());
@@ -117,7 +116,7 @@ impl Course {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    pub(super) fn take(&mut self, step: &Step) {
         match step {
             Step::Append(sizes) => self.append(sizes),
             Step::Read(bytes) => {
@@ -328,7 +327,7 @@ impl Course {
     }
 
     /// Everything that was promised comes out, and afterwards nothing is left.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.memory.mend();
         self.restart(false);
         while self.read(500).unwrap() > 0 {}
@@ -384,108 +383,4 @@ fn record_at(bytes: &[u8], first: u64, at: usize) -> Option<u64> {
         sequence += 1;
     }
     Some(sequence)
-}
-
-/// Found by the test below: the folder forgot that the new cursor's file was made and kept that it was
-/// renamed, so that an older leftover of its name became the cursor, and what was settled came again.
-#[test]
-fn a_cursor_is_never_made_of_what_an_earlier_attempt_left() {
-    use Step::{Append, Crash, FailWrites, Fill, Read, Settle};
-    let mut course = Course::begin(18_308_599_877_786_569_056);
-    for step in [
-        Append(vec![0, 71, 76, 24]),
-        Append(vec![112, 6, 72]),
-        Fill(false),
-        Fill(true),
-        Crash,
-        Read(96),
-        FailWrites(9, 1),
-        Append(vec![0]),
-        Settle(85),
-        Append(vec![0]),
-        Settle(170),
-        FailWrites(4, 1),
-        Settle(170),
-        Crash,
-    ] {
-        course.take(&step);
-    }
-    course.end();
-}
-
-/// Found by the test below: what was cut as if torn may be a whole file, of which nothing tells then.
-#[test]
-fn a_last_file_whose_first_record_decays_is_cut_whole() {
-    use Step::{Append, Crash, Flip, Read, Settle};
-    let mut course = Course::begin(669_739_406_859_853_492);
-    for step in [
-        Append(vec![32, 44, 38]),
-        Flip(0),
-        Crash,
-        Crash,
-        Append(vec![19]),
-        Settle(0),
-        Flip(0),
-        Read(1),
-        Append(vec![0]),
-    ] {
-        course.take(&step);
-    }
-    course.end();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 3_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn what_was_promised_comes_out_in_order_whatever_happens(
-        seed in 1_u64..u64::MAX,
-        steps in steps(),
-    ) {
-        let mut course = Course::begin(seed);
-        for step in &steps {
-            course.take(step);
-        }
-        course.end();
-    }
-
-    #[test]
-    fn a_start_on_any_leftover_works(
-        files in vec((0_u64..40, any::<bool>(), vec(any::<u8>(), 0..200)), 0..6),
-        cursor in vec(any::<u8>(), 0..40),
-    ) {
-        let memory = Memory::new(1);
-        let write = |name: &str, bytes: &[u8]| {
-            let mut file = memory.overwrite(name).unwrap();
-            crate::spool::files::write_all(&mut *file, bytes).unwrap();
-        };
-        for (first, is_quarantined, bytes) in &files {
-            let name = match is_quarantined {
-                true => quarantined_name(
-                    *first,
-                    Lost {
-                        first: *first,
-                        last: *first + bytes.len() as u64,
-                        is_all: bytes.len() % 2 == 0,
-                    },
-                    0,
-                ),
-                false => segment_name(*first),
-            };
-            write(&name, bytes);
-        }
-        write(CURSOR, &cursor);
-        write("a stranger's file", b"stays");
-        let (log, _) = start(&memory).unwrap();
-        log.announce(1);
-        log.write(&[entry(1, 1)], 1).unwrap();
-        let read = log.read(None, 1).unwrap();
-        prop_assert_eq!(read.last().unwrap().1.placement, 1);
-        log.settle(read.last().unwrap().0).unwrap();
-        prop_assert!(memory.names().contains(&"a stranger's file".to_owned()));
-    }
 }
