@@ -30,7 +30,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// What has not changed is written again so often: another store, or an older copy of it, may have taken the
 /// place of the one that knew it.
-const TELL_ALL_EVERY: Duration = Duration::from_secs(60);
+const TELL_ALL_EVERY_MS: u64 = 60_000;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 /// For the question whether anything but commit markers stands between two offsets.
 const READ_TIME_MAX: Duration = Duration::from_secs(2);
@@ -53,14 +53,22 @@ struct Known {
     committed: BTreeMap<(Consumer, Partition), i64>,
     mark: Option<Mark>,
     settled: Ends,
-    all_told_at: Option<Instant>,
+    all_told_at_ms: Option<i64>,
 }
 
 impl Known {
     fn tell_all(&mut self) {
         self.committed.clear();
         self.settled.clear();
-        self.all_told_at = Some(Instant::now());
+    }
+
+    /// A clock that was set back makes it due too.
+    fn tell_all_if_due(&mut self, now_ms: i64) {
+        let told = |at: i64| now_ms.abs_diff(at) < TELL_ALL_EVERY_MS;
+        if !self.all_told_at_ms.is_some_and(told) {
+            self.tell_all();
+            self.all_told_at_ms = Some(now_ms);
+        }
     }
 }
 
@@ -86,12 +94,7 @@ impl Observer {
     }
 
     fn look(&self, known: &mut Known) -> anyhow::Result<()> {
-        if known
-            .all_told_at
-            .is_none_or(|at| at.elapsed() >= TELL_ALL_EVERY)
-        {
-            known.tell_all();
-        }
+        known.tell_all_if_due(self.now_ms());
         let mut changed: Vec<(String, Partition, i64)> = Vec::new();
         for consumer in Consumer::ALL {
             for (partition, offset) in self.committed(known, *consumer)? {

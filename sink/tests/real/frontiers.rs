@@ -48,6 +48,13 @@ async fn a_receipt_is_settled_once_every_stage_has_passed_it_and_the_longest_hol
             clock.advance_ms(61_000);
         })
         .await;
+        // another store takes the place of the one that was told
+        let emptied = format!("TRUNCATE TABLE {}", case.store.table("frontiers_log"));
+        case.store.execute(&emptied).await.unwrap();
+        until_after(&case.store, SETTLED, &[json!({"n": 2})], || {
+            clock.advance_ms(61_000);
+        })
+        .await;
     })
     .await;
 }
