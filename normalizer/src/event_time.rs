@@ -73,10 +73,8 @@ pub(crate) fn epoch(text: &str) -> Option<Micros> {
     let point = text.bytes().position(|byte| !byte.is_ascii_digit());
     let (whole, fraction) = text.split_at_checked(point.unwrap_or(text.len()))?;
     let fraction = match fraction.as_bytes() {
-        [] => "0",
-        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(is_digit) => {
-            fraction.get(1..)?
-        }
+        [] => [].as_slice(),
+        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(is_digit) => digits,
         _ => return None,
     };
     // None where there is no digit, and where there are too many.
@@ -87,8 +85,11 @@ pub(crate) fn epoch(text: &str) -> Option<Micros> {
 }
 
 /// The digits after a decimal point, to six places.
-fn millionths(digits: &str) -> i64 {
-    let padded = digits.bytes().chain(std::iter::repeat(b'0')).take(6);
+fn millionths(digits: &[u8]) -> i64 {
+    if digits.is_empty() {
+        return 0;
+    }
+    let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(6);
     padded.fold(0, |sum, digit| {
         sum * 10 + i64::from(digit.wrapping_sub(b'0'))
     })
@@ -112,10 +113,9 @@ impl Written {
         }
         let (minutes, rest) = text.split_at_checked(16)?;
         let rest = rest.strip_prefix(':')?;
-        let (seconds, zone) = rest.split_at(
-            rest.find(|c: char| !c.is_ascii_digit() && c != '.')
-                .unwrap_or(rest.len()),
-        );
+        let of_zone = |byte: u8| !byte.is_ascii_digit() && byte != b'.';
+        let seconds = rest.bytes().position(of_zone);
+        let (seconds, zone) = rest.split_at_checked(seconds.unwrap_or(rest.len()))?;
         let reading = clock(minutes, seconds)?;
         match zone {
             "Z" | "z" | "" => Some(Self::Clock(reading)),
@@ -142,14 +142,15 @@ fn number(digits: &str) -> Option<i64> {
 
 /// `2022-04-21T22:59` and `07.25`, as if the clock showed UTC.
 fn clock(minutes: &str, seconds: &str) -> Option<Micros> {
-    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+    let (s1, s2, fraction) = match *seconds.as_bytes() {
+        [s1, s2] => (s1, s2, [].as_slice()),
+        [s1, s2, b'.', ref fraction @ ..] if !fraction.is_empty() => (s1, s2, fraction),
+        _ => return None,
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let minutes: &[u8; 16] = minutes.as_bytes().try_into().ok()?;
-    let [s1, s2] = *whole.as_bytes() else {
-        return None;
-    };
     if !matches!(minutes, [_, _, _, _, _, _, _, _, _, _, b'T' | b' ', ..]) {
         return None;
     }

@@ -3,10 +3,12 @@
 //! are for every id and every pseudonym.
 
 mod content;
+mod gathered;
 
 use std::fmt;
 
 pub use content::Content;
+use gathered::{Gathered, copy};
 use sha2::block_api::compress256;
 
 const BLOCK_BYTES: usize = 64;
@@ -30,8 +32,7 @@ pub struct Gathering {
     state: [u32; 8],
     /// Bytes that are in the state.
     hashed: u64,
-    filled: usize,
-    gathered: [u8; GATHERED_BYTES],
+    gathered: Gathered<GATHERED_BYTES>,
 }
 
 impl Default for Gathering {
@@ -40,8 +41,7 @@ impl Default for Gathering {
         Self {
             state: START,
             hashed: 0,
-            filled: 0,
-            gathered: [0; GATHERED_BYTES],
+            gathered: Gathered::default(),
         }
     }
 }
@@ -50,14 +50,15 @@ impl Gathering {
     /// Adds bytes, as if all were one text.
     #[inline]
     pub fn add(&mut self, bytes: &[u8]) {
-        let end = self.filled + bytes.len();
-        match self.gathered.get_mut(self.filled..end) {
-            Some(place) => {
-                copy(bytes, place);
-                self.filled = end;
-            }
-            None => self.overflow(bytes),
-        }
+        let Self {
+            state,
+            hashed,
+            gathered,
+        } = self;
+        gathered.add(bytes, |full| {
+            compress256(state, full.as_chunks().0);
+            *hashed += full.len() as u64;
+        });
     }
 
     /// Adds bytes after their length (4 bytes, big endian).
@@ -71,32 +72,7 @@ impl Gathering {
     #[must_use]
     #[inline]
     pub fn finish(&self) -> [u8; 32] {
-        let gathered = self.gathered.get(..self.filled).unwrap_or_default();
-        bytes(ended(self.state, self.hashed, gathered))
-    }
-
-    fn overflow(&mut self, mut bytes: &[u8]) {
-        loop {
-            let free = self.gathered.get_mut(self.filled..).unwrap_or_default();
-            let (now, later) = bytes.split_at(bytes.len().min(free.len()));
-            for (to, from) in free.iter_mut().zip(now) {
-                *to = *from;
-            }
-            self.filled += now.len();
-            if self.filled < GATHERED_BYTES {
-                return;
-            }
-            self.pass_on();
-            bytes = later;
-        }
-    }
-
-    /// What is gathered are whole blocks.
-    fn pass_on(&mut self) {
-        let gathered = self.gathered.get(..self.filled).unwrap_or_default();
-        compress256(&mut self.state, gathered.as_chunks().0);
-        self.hashed += self.filled as u64;
-        self.filled = 0;
+        bytes(ended(self.state, self.hashed, self.gathered.rest()))
     }
 }
 
@@ -181,31 +157,6 @@ fn bytes(state: [u32; 8]) -> [u8; 32] {
         *bytes = word.to_be_bytes();
     }
     hash
-}
-
-/// Both are of one length. Most are short, and a call to copy them takes longer than the copying.
-#[inline(always)]
-fn copy(from: &[u8], to: &mut [u8]) {
-    match from.len() {
-        0 => {}
-        1 => copy_ends::<1>(from, to),
-        2..=3 => copy_ends::<2>(from, to),
-        4..=7 => copy_ends::<4>(from, to),
-        8..=15 => copy_ends::<8>(from, to),
-        16..=32 => copy_ends::<16>(from, to),
-        _ => to.copy_from_slice(from),
-    }
-}
-
-/// The first and the last `N` bytes, which may overlap.
-#[inline(always)]
-fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
-    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut()) {
-        *to = *from;
-    }
-    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut()) {
-        *to = *from;
-    }
 }
 
 fn size(bytes: &[u8]) -> [u8; 4] {
