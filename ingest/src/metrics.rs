@@ -95,6 +95,15 @@ const CERTIFICATE_GOOD: (&str, &str) = (
     "1 while the certificate's files as they stand are those in use",
 );
 
+const CONNECTIONS: (&str, &str) = (
+    "waybill_ingest_connections",
+    "Connections that are open; the limit of a worker is http.connections_max",
+);
+const CONNECTIONS_UNUSED: (&str, &str) = (
+    "waybill_ingest_connections_unused_total",
+    "Connections that ended before any request's head was whole: probes, and senders that dawdle",
+);
+
 /// From a fast local broker to the longest wait.
 const DURABLE_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -122,6 +131,27 @@ pub struct Metrics {
     overflowing: IntGauge,
     attempts_left: IntGaugeVec,
     certificate_good: IntGauge,
+    connections: Connections,
+}
+
+/// Of the webhook listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    open: IntGauge,
+    unused: IntCounter,
+}
+
+impl Connections {
+    pub(crate) fn opened(&self) {
+        self.open.inc();
+    }
+
+    pub(crate) fn closed(&self, is_used: bool) {
+        self.open.dec();
+        if !is_used {
+            self.unused.inc();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -204,6 +234,10 @@ impl Metrics {
             overflowing: gauge(OVERFLOWING)?,
             attempts_left,
             certificate_good,
+            connections: Connections {
+                open: gauge(CONNECTIONS)?,
+                unused: counters(CONNECTIONS_UNUSED, &[])?.with_label_values::<&str>(&[]),
+            },
         })
     }
 
@@ -297,6 +331,10 @@ impl Metrics {
 
     pub(crate) fn certificate_good(&self, good: bool) {
         self.certificate_good.set(i64::from(good));
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     pub(crate) fn durable(&self, after: Duration) {

@@ -68,6 +68,7 @@ pub fn server(
     finish: Duration,
 ) -> anyhow::Result<Server> {
     let keep_alive = Duration::from_secs(http.keep_alive_seconds);
+    let counted = service.metrics.connections().clone();
     // called once in each worker
     let app = move || {
         drop(actix_web::rt::spawn(idle::watch(keep_alive + HEAD_WITHIN)));
@@ -84,7 +85,7 @@ pub fn server(
         .client_request_timeout(HEAD_WITHIN)
         .client_disconnect_timeout(ANSWER_WITHIN)
         .max_connections(http.connections_max)
-        .on_connect(idle::opened)
+        .on_connect(move |io, data| idle::opened(io, data, &counted))
         .keep_alive(keep_alive);
     let server = match certificate {
         Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?)?,

@@ -189,6 +189,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "raw_gaps_end",
         sql: include_str!("../clickhouse/030_raw_gaps_end.sql"),
     },
+    Migration {
+        version: 31,
+        name: "completeness_in_bounds",
+        sql: include_str!("../clickhouse/031_completeness_in_bounds.sql"),
+    },
 ];
 
 /// What a statement that throws rows away begins with, or has somewhere.

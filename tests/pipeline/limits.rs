@@ -31,6 +31,10 @@ async fn ten_thousand_idle_connections_hold_nobody_up() {
         assert_eq!(door.post().await, 200);
     }
     assert!(resident_mib(door.process.id()) < 256);
+    let open = door.metric("waybill_ingest_connections ").await;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let count = count as f64;
+    assert!(open >= count, "{open} open");
     for stream in idle.iter_mut().step_by(500) {
         look(stream).await;
     }

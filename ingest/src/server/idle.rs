@@ -17,6 +17,8 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{HttpRequest, dev::Extensions, rt::net::TcpStream};
 use nix::sys::socket::{self, Shutdown, SockaddrStorage};
 
+use crate::metrics::Connections;
+
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 thread_local! {
@@ -32,6 +34,15 @@ struct Connection {
     /// When its last request ended, or it was opened.
     since: Cell<Instant>,
     under_way: Cell<u32>,
+    /// Some request's head came to its end.
+    is_used: Cell<bool>,
+    counted: Connections,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.counted.closed(self.is_used.get());
+    }
 }
 
 impl Connection {
@@ -58,7 +69,7 @@ impl Connection {
 }
 
 /// Told of each connection that is opened.
-pub(super) fn opened(io: &dyn Any, data: &mut Extensions) {
+pub(super) fn opened(io: &dyn Any, data: &mut Extensions, counted: &Connections) {
     let stream = match io.downcast_ref::<TcpStream>() {
         Some(stream) => Some(stream),
         None => io
@@ -67,11 +78,14 @@ pub(super) fn opened(io: &dyn Any, data: &mut Extensions) {
     };
     let Some(stream) = stream else { return };
     let Ok(peer) = stream.peer_addr() else { return };
+    counted.opened();
     let connection = Rc::new(Connection {
         descriptor: stream.as_raw_fd(),
         peer,
         since: Cell::new(Instant::now()),
         under_way: Cell::new(0),
+        is_used: Cell::new(false),
+        counted: counted.clone(),
     });
     OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&connection)));
     data.insert(connection);
@@ -86,6 +100,7 @@ impl UnderWay {
         let connection = request.conn_data::<Rc<Connection>>().cloned();
         if let Some(connection) = &connection {
             connection.under_way.set(connection.under_way.get() + 1);
+            connection.is_used.set(true);
         }
         Self(connection)
     }

@@ -1,6 +1,6 @@
 //! Senders that never come to an end, in each part of a request.
 
-use pipeline_tests::wait::DEADLINE;
+use pipeline_tests::wait::{self, DEADLINE};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -68,6 +68,19 @@ async fn slow_heads_and_slow_bodies_are_given_up_while_others_are_served() {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.contains("urn:waybill:problem:slow"), "{answer}");
     }
+    let many = f64::from(u16::try_from(MANY).expect("few"));
+    wait::until(
+        "the heads that never ended are told, and nobody else",
+        || async {
+            let unused = door.metric("waybill_ingest_connections_unused_total").await;
+            #[expect(clippy::float_cmp, reason = "a count")]
+            let is_all = unused == many;
+            is_all
+                .then_some(())
+                .ok_or_else(|| format!("{unused} of {many}"))
+        },
+    )
+    .await;
     door.is_well().await;
 }
 
