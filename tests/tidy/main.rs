@@ -53,12 +53,7 @@ fn no_file_is_longer_than_a_reader_can_hold() {
     let problems: Vec<String> = files("rs")
         .iter()
         .map(|path| (path, text(path).lines().count()))
-        .filter(|(path, lines)| {
-            let of_tests = path
-                .components()
-                .any(|part| part.as_os_str().to_string_lossy().starts_with("tests"));
-            *lines > if of_tests { 600 } else { 400 }
-        })
+        .filter(|(_, lines)| *lines > 400)
         .map(|(path, lines)| format!("{}: {lines} lines; split it by idea", shown(path)))
         .collect();
     none(&problems);

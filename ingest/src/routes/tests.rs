@@ -32,10 +32,12 @@ use crate::{
     tls::Certificate,
 };
 
+mod addresses;
 mod bodies;
 mod carriers;
 mod ending;
 mod large_bodies;
+mod unproven;
 
 const NOW: Micros = Micros(1_650_553_157_000_001);
 const SECRET: &str = "synthetic-secret-1";
@@ -343,19 +345,6 @@ async fn a_genuine_webhook_is_stored_as_it_came_and_answered_with_its_receipt() 
 }
 
 #[actix_web::test]
-async fn an_address_that_was_registered_with_a_slash_at_its_end_is_the_same_address() {
-    let site = Site::open();
-    let (slash, two) = (format!("{REQUIRED}/"), format!("{REQUIRED}//"));
-    receipt(site.post(&slash, genuine(&slash)).await).await;
-    let (headers, _, _) = site.written().remove(0);
-    assert_eq!(headers.verdict, Verdict::Verified);
-    let looked = site.request(Method::GET, &slash).send().await.unwrap();
-    assert_eq!(looked.status(), StatusCode::OK);
-    let unknown = site.post(&two, genuine(&two)).await;
-    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
-}
-
-#[actix_web::test]
 async fn a_receipt_id_is_a_uuid_of_the_time_of_receipt() {
     let site = Site::open();
     let id = receipt(site.post(QUARANTINE, genuine(QUARANTINE)).await).await;
@@ -366,118 +355,4 @@ async fn a_receipt_id_is_a_uuid_of_the_time_of_receipt() {
         seconds * 1000 + u64::from(nanos / 1_000_000),
         NOW.millis().unsigned_abs()
     );
-}
-
-#[actix_web::test]
-async fn a_wrong_signature_is_quarantined_where_refusing_would_cost_the_feed() {
-    let site = Site::open();
-    for body in [
-        forged(QUARANTINE),
-        genuine(REQUIRED),
-        "not json".into(),
-        "[1]".into(),
-    ] {
-        receipt(site.post(QUARANTINE, body).await).await;
-    }
-    let written = site.written();
-    assert_eq!(written.len(), 4);
-    for (headers, _, _) in written {
-        assert_eq!(
-            (headers.verdict, headers.assurance),
-            (Verdict::Failed, Assurance::None)
-        );
-        assert_eq!((headers.signature_scheme, headers.secret_id), (None, None));
-    }
-    let counted = "waybill_ingest_unproven_total{answer=\"quarantined\",endpoint=\"quarantine\",tenant=\"acme\"} 4";
-    assert!(site.metrics().contains(counted), "{}", site.metrics());
-}
-
-#[actix_web::test]
-async fn a_wrong_signature_is_refused_where_one_is_required_and_nothing_is_written() {
-    let site = Site::open();
-    problem(site.post(REQUIRED, forged(REQUIRED)).await, 401, "refused").await;
-    problem(site.post(REQUIRED, "garbage").await, 401, "refused").await;
-    assert!(site.written().is_empty());
-    let counted =
-        "waybill_ingest_unproven_total{answer=\"refused\",endpoint=\"required\",tenant=\"acme\"} 2";
-    assert!(site.metrics().contains(counted), "{}", site.metrics());
-    receipt(site.post(REQUIRED, genuine(REQUIRED)).await).await;
-    assert_eq!(site.written().len(), 1);
-}
-
-#[actix_web::test]
-async fn a_stranger_s_webhooks_leave_the_carrier_s_attempts_alone_and_a_wrong_secret_s_do_not() {
-    let site = Site::open();
-    let unsigned = genuine(REQUIRED).replacen("\"signature\"", "\"unsigned\"", 1);
-    for body in [unsigned, "garbage".to_owned()] {
-        problem(site.post(REQUIRED, body).await, 401, "refused").await;
-    }
-    let left = "waybill_ingest_attempts_left{";
-    assert!(!site.metrics().contains(left), "{}", site.metrics());
-    problem(site.post(REQUIRED, forged(REQUIRED)).await, 401, "refused").await;
-    assert!(site.metrics().contains(left), "{}", site.metrics());
-}
-
-#[actix_web::test]
-async fn nothing_is_checked_where_verification_is_off() {
-    let site = Site::open();
-    receipt(site.post(OFF, genuine(OFF)).await).await;
-    receipt(site.post(OFF, vec![0xff, 0xfe, 0x00]).await).await;
-    for (headers, _, _) in site.written() {
-        assert_eq!(
-            (headers.verdict, headers.assurance),
-            (Verdict::Unverified, Assurance::None)
-        );
-    }
-}
-
-#[actix_web::test]
-async fn a_probe_is_answered_and_writes_nothing_whatever_is_required() {
-    let site = Site::open();
-    for token in [QUARANTINE, REQUIRED, OFF, RETIRED] {
-        for body in ["", "{}", " {\n} "] {
-            receipt(site.post(token, body).await).await;
-        }
-    }
-    assert!(site.written().is_empty());
-}
-
-#[actix_web::test]
-async fn a_retired_endpoint_answers_everything_and_writes_nothing() {
-    let site = Site::open();
-    for body in [genuine(RETIRED), forged(RETIRED), "garbage".into()] {
-        receipt(site.post(RETIRED, body).await).await;
-    }
-    assert!(site.written().is_empty());
-}
-
-#[actix_web::test]
-async fn get_and_head_of_a_known_address_are_answered() {
-    let site = Site::open();
-    for method in [Method::GET, Method::HEAD] {
-        let response = site.request(method.clone(), REQUIRED).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        let unknown = site.request(method, "nobody").send().await.unwrap();
-        assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
-    }
-}
-
-#[actix_web::test]
-async fn what_is_no_webhook_is_turned_away() {
-    let site = Site::open();
-    problem(site.post("nobody", "{}").await, 404, "unknown-token").await;
-    let elsewhere = site.client.post(format!("http://{}/hooks", site.address));
-    problem(elsewhere.send().await.unwrap(), 404, "unknown-path").await;
-    for method in [Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let response = site.request(method, REQUIRED).send().await.unwrap();
-        assert_eq!(response.headers()["allow"], "POST, GET, HEAD");
-        problem(response, 405, "method").await;
-    }
-}
-
-#[actix_web::test]
-async fn the_registered_path_is_verified_where_ours_is_another() {
-    let site = Site::open();
-    receipt(site.post(REWRITTEN, signed("/from/outside")).await).await;
-    assert_eq!(site.written()[0].0.verdict, Verdict::Verified);
 }
