@@ -75,6 +75,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         primary: Topic::Canonical.name(&prefix),
         companions: vec![Topic::EnricherLinks.name(&prefix)],
         tracks_time: true,
+        has_markers: true,
     };
     let changelog = KafkaChangelog::new(
         settings.common.kafka.clone(),

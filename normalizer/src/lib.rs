@@ -83,6 +83,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
             primary: input.name(prefix),
             companions: Vec::new(),
             tracks_time: false,
+            has_markers: false,
         };
         let worker = context.clone();
         context.tasks.spawn_thread(name, move || {

@@ -242,18 +242,22 @@ impl Pipeline {
 
     /// SIGTERM; returns the exit code.
     pub async fn terminate(&mut self, service: Service) -> Option<i32> {
+        self.signal(service, nix::sys::signal::Signal::SIGTERM);
+        self.ended(service).await.0
+    }
+
+    /// Waits until it has ended by itself; gives its exit code and the last it said.
+    pub async fn ended(&mut self, service: Service) -> (Option<i32>, String) {
         let mut process = self.processes.remove(&service).expect("launched");
-        process.signal(nix::sys::signal::Signal::SIGTERM);
-        let process = &mut process;
-        let exited = std::cell::RefCell::new(process);
-        wait::until(&format!("{} ends", service.name()), || async {
+        let exited = std::cell::RefCell::new(&mut process);
+        let status = wait::until(&format!("{} ends", service.name()), || async {
             exited
                 .borrow_mut()
                 .exited()
                 .ok_or_else(|| "still running".to_owned())
         })
-        .await
-        .code()
+        .await;
+        (status.code(), process.log_tail())
     }
 
     /// SIGTERM to each in turn, and each drains and ends with 0.

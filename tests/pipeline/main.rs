@@ -14,6 +14,7 @@ mod ordering;
 mod overflow;
 mod passed_over;
 mod replay;
+mod restarts;
 mod secrets;
 mod set_aside;
 mod shutdown;

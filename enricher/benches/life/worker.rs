@@ -55,6 +55,7 @@ pub(crate) fn run(words: &[String]) {
             vec![Topic::EnricherLinks.name(prefix)]
         },
         tracks_time: !copies,
+        has_markers: true,
     };
     if copies {
         let to = Arc::from(format!("{prefix}copied"));

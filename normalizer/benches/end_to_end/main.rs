@@ -69,6 +69,7 @@ fn work(words: &[String]) {
         primary: Topic::Raw.name(PREFIX),
         companions: Vec::new(),
         tracks_time: false,
+        has_markers: false,
     };
     if copies {
         worker::run(&options, Copying(Arc::from(COPIED)), webhooks);

@@ -40,6 +40,8 @@ pub struct Options {
     pub companions: Vec<String>,
     /// The stage wants [`Stage::advance`]; costs statistics ten times a second.
     pub tracks_time: bool,
+    /// The topics are written in transactions, so that the last offset that stands in one is no record's.
+    pub has_markers: bool,
 }
 
 /// One record of an input topic.

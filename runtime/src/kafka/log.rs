@@ -2,11 +2,12 @@
 //! transactional producer. Blocking; owned by one thread.
 
 mod consumer;
+mod positions;
 mod producer;
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +19,8 @@ use rdkafka::{
 };
 
 use self::{
-    consumer::{Event, Member},
+    consumer::{Event, Member, consumed, hand_over},
+    positions::Outside,
     producer::Transactions,
 };
 use super::{
@@ -31,9 +33,6 @@ use crate::clock::SharedClock;
 /// How long a question to the brokers may take before it is asked again.
 const ASK: Duration = Duration::from_secs(10);
 
-/// How often trouble of the consumer is logged, at most.
-const WARN_EVERY: Duration = Duration::from_secs(5);
-
 /// Records of the primary topic between two looks at the companions, while those have nothing.
 const COMPANIONS_EVERY: u32 = 64;
 /// So many records of theirs in a row, then the group's member is served: only so does it hear that its
@@ -44,6 +43,7 @@ const COMPANIONS_IN_A_ROW: u32 = 256;
 const ENDS_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) struct KafkaLog {
+    group: String,
     primary: Arc<str>,
     companions: Vec<Arc<str>>,
     member: Member,
@@ -56,6 +56,9 @@ pub(crate) struct KafkaLog {
     producer: Transactions,
     /// Committed positions of everything that is owned.
     committed: Positions,
+    /// Where the group ever had a position.
+    known: BTreeSet<(Arc<str>, i32)>,
+    has_markers: bool,
     caught_up: CaughtUp,
     ends_asked: BTreeMap<i32, Instant>,
     clock: SharedClock,
@@ -78,6 +81,7 @@ impl KafkaLog {
         };
         let id = format!("{}-{}", options.group, options.instance);
         Ok(Self {
+            group: options.group.clone(),
             primary: Arc::from(options.primary.as_str()),
             companions: options
                 .companions
@@ -91,27 +95,13 @@ impl KafkaLog {
             companions_in_a_row: 0,
             uncommitted,
             committed: Positions::new(),
+            known: BTreeSet::new(),
+            has_markers: options.has_markers,
             caught_up: CaughtUp::default(),
             ends_asked: BTreeMap::new(),
             clock,
             warned: Cell::new(None),
         })
-    }
-
-    fn assignment(&self, of_primary: bool) -> Result<TopicPartitionList, LogError> {
-        let mut list = TopicPartitionList::new();
-        for ((topic, partition), offset) in &self.committed {
-            if (*topic == self.primary) == of_primary {
-                let offset = if *offset < 0 {
-                    Offset::Beginning
-                } else {
-                    Offset::Offset(*offset)
-                };
-                list.add_partition_offset(topic, *partition, offset)
-                    .map_err(|e| again(&e))?;
-            }
-        }
-        Ok(list)
     }
 
     /// (Re)assigns everything at the committed positions; what was fetched beyond them is dropped.
@@ -120,16 +110,63 @@ impl KafkaLog {
         self.since_companions = 0;
         self.caught_up.clear();
         self.ends_asked.clear();
+        let wanted = |of_primary: bool| {
+            positions::assignment(&self.committed, |topic| {
+                (*topic == *self.primary) == of_primary
+            })
+        };
         self.member
             .consumer
-            .assign(&self.assignment(true)?)
+            .assign(&wanted(true)?)
             .map_err(|e| again(&e))?;
         if let Some(companion) = &self.companion {
-            companion
-                .assign(&self.assignment(false)?)
-                .map_err(|e| again(&e))?;
+            companion.assign(&wanted(false)?).map_err(|e| again(&e))?;
         }
         Ok(())
+    }
+
+    /// Some position lies outside of its partition. Those that only the ends of transactions lie behind are
+    /// moved on.
+    fn outside(&mut self) -> LogError {
+        let mut moved = 0;
+        for ((topic, partition), next) in &mut self.committed {
+            if *next < 0 {
+                continue;
+            }
+            let ends = self
+                .member
+                .consumer
+                .fetch_watermarks(topic, *partition, ASK);
+            let ends = match ends {
+                Ok(ends) if (ends.0..=ends.1).contains(next) => continue,
+                Ok(ends) => ends,
+                Err(error) => return again(&error),
+            };
+            let outside = Outside {
+                topic,
+                partition: *partition,
+                group: &self.group,
+                next: *next,
+                ends,
+                has_markers: self.has_markers,
+            };
+            if !outside.is_read() {
+                return LogError::Stop(outside.told());
+            }
+            *next = ends.0;
+            moved += 1;
+        }
+        LogError::Abort(format!(
+            "Kafka deleted the ends of transactions that {moved} partitions were read up to"
+        ))
+    }
+
+    /// What an error of a consumer means.
+    fn consumed(&mut self, error: &KafkaError) -> Result<Polled, LogError> {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            return Err(self.outside());
+        }
+        consumed(error, &self.warned)
     }
 
     fn ends(&self, partition: i32) -> Result<Option<Ends>, LogError> {
@@ -161,53 +198,6 @@ pub(super) fn again(error: &KafkaError) -> LogError {
     LogError::Abort(error.to_string())
 }
 
-/// Hands one message on, headers included.
-fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incoming<'_>)) {
-    use rdkafka::message::Headers;
-    let headers: Vec<(&str, &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
-        headers
-            .iter()
-            .map(|h| (h.key, h.value.unwrap_or_default()))
-            .collect()
-    });
-    on_record(&Incoming {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
-        key: message.key(),
-        value: message.payload(),
-        headers: &headers,
-    });
-}
-
-/// An error that a consumer reports instead of a record.
-fn consumed(error: &KafkaError, warned: &Cell<Option<Instant>>) -> Result<Polled, LogError> {
-    if matches!(error, KafkaError::PartitionEOF(_)) {
-        return Ok(Polled::Event);
-    }
-    if let KafkaError::MessageConsumptionFatal(code) = error {
-        return Err(LogError::Stop(format!(
-            "the consumer was ended by the cluster: {code}; is another process running with the \
-             same instance id, or was the broker away for longer than a session lasts?"
-        )));
-    }
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-        return Err(LogError::Stop(format!(
-            "the committed offset is no longer in the topic ({error}); records between it and the \
-             topic's begin were deleted unread: see what is missing with `SELECT * FROM unaccounted`, then \
-             reset the group's offsets by hand"
-        )));
-    }
-    // Brokers away, a leader that moves: librdkafka keeps trying, records will come. It says so many
-    // times a second; once is enough for a log.
-    if warned.get().is_none_or(|at| at.elapsed() > WARN_EVERY) {
-        warned.set(Some(Instant::now()));
-        tracing::warn!(%error, "the consumer has trouble and goes on");
-    }
-    Ok(Polled::Event)
-}
-
 impl Log for KafkaLog {
     fn poll(
         &mut self,
@@ -217,7 +207,7 @@ impl Log for KafkaLog {
         if let Some(companion) = &self.companion
             && self.since_companions >= COMPANIONS_EVERY
         {
-            match companion.poll(Duration::ZERO) {
+            let failed = match companion.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     hand_over(&message, on_record);
                     self.companions_in_a_row += 1;
@@ -226,10 +216,14 @@ impl Log for KafkaLog {
                     }
                     return Ok(Polled::Record);
                 }
-                Some(Err(error)) => {
-                    consumed(&error, &self.warned)?;
+                Some(Err(error)) => Some(error),
+                None => {
+                    self.since_companions = 0;
+                    None
                 }
-                None => self.since_companions = 0,
+            };
+            if let Some(error) = failed {
+                self.consumed(&error)?;
             }
         }
         self.since_companions += 1;
@@ -239,13 +233,14 @@ impl Log for KafkaLog {
                 hand_over(&message, on_record);
                 Ok(Polled::Record)
             }
-            Some(Err(error)) => consumed(&error, &self.warned),
+            Some(Err(error)) => Err(error),
             None => {
                 // Before the next wait the companions are asked.
                 self.since_companions = COMPANIONS_EVERY;
                 Ok(Polled::Idle)
             }
         };
+        let polled = polled.or_else(|error| self.consumed(&error));
         match &polled {
             Ok(Polled::Idle) => self.caught_up.drained(),
             _ => self.caught_up.handed_out(),
@@ -274,6 +269,9 @@ impl Log for KafkaLog {
             }
         }
         self.committed.clear();
+        // Before anything is asked of the log: what a process of our name left open holds its readers, us among them,
+        // until it is ended.
+        self.producer.ready()?;
         if partitions.is_empty() {
             return Ok(());
         }
@@ -282,16 +280,7 @@ impl Log for KafkaLog {
             .consumer
             .committed_offsets(wanted, ASK)
             .map_err(|error| again(&error))?;
-        for element in found.elements() {
-            element.error().map_err(|error| again(&error))?;
-            let offset = element
-                .offset()
-                .to_raw()
-                .filter(|offset| *offset >= 0)
-                .unwrap_or(-1);
-            self.committed
-                .insert((Arc::from(element.topic()), element.partition()), offset);
-        }
+        self.committed = positions::positions(&found, &mut self.known)?;
         Ok(())
     }
 
@@ -340,6 +329,7 @@ impl Log for KafkaLog {
         let metadata = || self.member.consumer.group_metadata();
         self.producer.commit(&list, &metadata)?;
         for (place, offset) in positions {
+            self.known.insert(place.clone());
             self.committed.insert(place.clone(), *offset);
         }
         Ok(())

@@ -101,7 +101,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             Err(Trouble::Stop(error)) => Err(error),
             Err(Trouble::Abort(why) | Trouble::Renew(why)) => {
                 tracing::warn!(%why, "last transaction not committed, its input will be read again");
-                self.discard();
+                drop(self.abort()); // left open it would hold readers back
                 Ok(())
             }
         }

@@ -2,24 +2,33 @@
 //! partitions up and gives them up afterwards, in plain sight, with its transaction in hand.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+    message::Headers as _,
     types::RDKafkaRespErr,
     util::Timeout,
 };
 
 use crate::kafka::{
-    caught_up::Fetched, config::consumer_config, exactly_once::Options, reach::Reach,
+    caught_up::Fetched,
+    config::consumer_config,
+    exactly_once::{Incoming, LogError, Options, Polled},
+    reach::Reach,
 };
+
+/// How often trouble of the consumer is logged, at most.
+const WARN_EVERY: Duration = Duration::from_secs(5);
 
 /// What librdkafka told us while it was polled.
 #[derive(Debug)]
@@ -105,6 +114,48 @@ impl ConsumerContext for Context {
     fn main_queue_min_poll_interval(&self) -> Timeout {
         Timeout::After(Duration::from_millis(50))
     }
+}
+
+/// Hands one message on, headers included.
+pub(super) fn hand_over(message: &impl rdkafka::Message, on_record: &mut dyn FnMut(&Incoming<'_>)) {
+    let headers: Vec<(&str, &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
+        headers
+            .iter()
+            .map(|h| (h.key, h.value.unwrap_or_default()))
+            .collect()
+    });
+    on_record(&Incoming {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
+        key: message.key(),
+        value: message.payload(),
+        headers: &headers,
+    });
+}
+
+/// An error that a consumer reports instead of a record.
+pub(super) fn consumed(
+    error: &KafkaError,
+    warned: &Cell<Option<Instant>>,
+) -> Result<Polled, LogError> {
+    if matches!(error, KafkaError::PartitionEOF(_)) {
+        return Ok(Polled::Event);
+    }
+    if let KafkaError::MessageConsumptionFatal(code) = error {
+        return Err(LogError::Stop(format!(
+            "the consumer was ended by the cluster: {code}; is another process running with the \
+             same instance id, or was the broker away for longer than a session lasts?"
+        )));
+    }
+    // Brokers away, a leader that moves: librdkafka keeps trying, records will come. It says so many
+    // times a second; once is enough for a log.
+    if warned.get().is_none_or(|at| at.elapsed() > WARN_EVERY) {
+        warned.set(Some(Instant::now()));
+        tracing::warn!(%error, "the consumer has trouble and goes on");
+    }
+    Ok(Polled::Event)
 }
 
 pub(super) struct Member {

@@ -95,8 +95,8 @@ impl Transactions {
         })
     }
 
-    /// Tells the offsets of this topic from the next producer on; there is none before the first
-    /// transaction.
+    /// Tells the offsets of this topic from the next producer on; there is none before partitions are
+    /// taken up.
     pub(super) fn watch(&mut self, topic: Arc<str>) {
         self.watched = Some(topic);
     }
@@ -136,10 +136,16 @@ impl Transactions {
         Ok(())
     }
 
-    pub(super) fn begin(&mut self) -> Result<(), LogError> {
-        if self.producer.is_none() {
-            self.renew()?;
+    /// Has a producer, and with it ended whatever an earlier one of the same id left open.
+    pub(super) fn ready(&mut self) -> Result<(), LogError> {
+        match self.producer {
+            Some(_) => Ok(()),
+            None => self.renew(),
         }
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), LogError> {
+        self.ready()?;
         self.began_ms = SystemClock.now_ms();
         self.deliveries.failed.store(0, Ordering::Release);
         let written = self.deliveries.written.lock();
