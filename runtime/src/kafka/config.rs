@@ -5,7 +5,8 @@ use rdkafka::ClientConfig;
 
 use crate::settings::KafkaSettings;
 
-/// How long an open transaction may live, milliseconds. A crash holds readers back for this long.
+/// How long an open transaction may live, milliseconds. A crash holds readers back for this long, and until the
+/// broker looks (every 10 s unless it is set up otherwise), where nobody comes back under the same name.
 pub const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
 
 /// How long a record may wait for its delivery report inside a transaction, milliseconds.
