@@ -106,6 +106,8 @@ pub(crate) struct Worker {
     try_again_at: Option<Instant>,
     /// What does not answer.
     silent: Option<&'static str>,
+    /// When trouble of reading was told last.
+    warned: Option<Instant>,
 }
 
 impl Worker {
@@ -133,6 +135,7 @@ impl Worker {
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             try_again_at: None,
             silent: None,
+            warned: None,
             parts,
         }
     }

@@ -26,6 +26,9 @@ const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// A member that was fenced hears of its new assignment sooner, or never.
 const FENCED_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// How often trouble of reading is told, at most.
+const WARN_EVERY: Duration = Duration::from_secs(5);
+
 /// Why a record is not in the batch.
 enum NotTaken {
     /// The batch must close first.
@@ -83,12 +86,16 @@ impl Worker {
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(error.into());
                 }
-                // told once, as long as nobody answers
-                Some(Err(error)) if self.silent.is_some() => {
+                // told once, as long as nobody answers, and not for each of the client's tries
+                Some(Err(error))
+                    if self.silent.is_some()
+                        || self.warned.is_some_and(|at| at.elapsed() < WARN_EVERY) =>
+                {
                     tracing::debug!(table = table.label(), %error, "reading goes on");
                     break;
                 }
                 Some(Err(error)) => {
+                    self.warned = Some(Instant::now());
                     tracing::warn!(table = table.label(), %error, "reading goes on");
                     break;
                 }
