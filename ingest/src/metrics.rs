@@ -101,7 +101,7 @@ const CONNECTIONS: (&str, &str) = (
 );
 const CONNECTIONS_UNUSED: (&str, &str) = (
     "waybill_ingest_connections_unused_total",
-    "Connections that ended before any request's head was whole: probes, and senders that dawdle",
+    "Connections (with TLS: after its handshake) that ended before any request was begun: probes, and senders that dawdle or send no HTTP",
 );
 
 /// From a fast local broker to the longest wait.

@@ -106,6 +106,9 @@ async fn an_enricher_stops_where_kafka_deleted_what_it_had_not_read_and_says_how
     pipeline.launch(Service::Enricher);
     let (code, told) = pipeline.ended(Service::Enricher).await;
     assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("deleted unread"), "{told}");
+    assert!(
+        told.contains("were deleted before they were read"),
+        "{told}"
+    );
     assert!(told.contains("--reset-offsets --to-earliest"), "{told}");
 }

@@ -127,7 +127,7 @@ impl KafkaLog {
 
     /// Some position lies outside of its partition. Those that only the ends of transactions lie behind are
     /// moved on.
-    fn outside(&mut self) -> LogError {
+    fn outside(&mut self, error: &KafkaError) -> LogError {
         let mut moved = 0;
         for ((topic, partition), next) in &mut self.committed {
             if *next < 0 {
@@ -156,15 +156,18 @@ impl KafkaLog {
             *next = ends.0;
             moved += 1;
         }
-        LogError::Abort(format!(
-            "Kafka deleted the ends of transactions that {moved} partitions were read up to"
-        ))
+        LogError::Abort(match moved {
+            0 => format!("the consumer has no offset to go on at: {error}"),
+            moved => format!(
+                "Kafka deleted the ends of transactions up to which {moved} partitions were read"
+            ),
+        })
     }
 
     /// What an error of a consumer means.
     fn consumed(&mut self, error: &KafkaError) -> Result<Polled, LogError> {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-            return Err(self.outside());
+            return Err(self.outside(error));
         }
         consumed(error, &self.warned)
     }

@@ -1,7 +1,7 @@
 //! What tells two contents apart, where nothing fixes how: HighwayHash-128, whose output is frozen, under a key
 //! that everybody may know. It takes a quarter of SHA-256's time where the processor has instructions for
-//! that one, and a tenth where not. Nobody's word rests on it: whoever could look for two contents of
-//! one hash has had to be authentic first, and would hide an order's state from themselves alone.
+//! that one, and a tenth where not. Nobody's word rests on it: whoever looks for two contents of one hash
+//! can say anything of their order anyway (they are authentic, or nothing is asked to be), and would hide its state alone.
 
 use highway::{HighwayHash as _, HighwayHasher, Key};
 

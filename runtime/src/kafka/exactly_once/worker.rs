@@ -101,7 +101,7 @@ impl<'a, L: Log, S: Stage> Worker<'a, L, S> {
             Err(Trouble::Stop(error)) => Err(error),
             Err(Trouble::Abort(why) | Trouble::Renew(why)) => {
                 tracing::warn!(%why, "last transaction not committed, its input will be read again");
-                drop(self.abort()); // left open it would hold readers back
+                self.discard(); // our successor ends it; an abort could wait for brokers
                 Ok(())
             }
         }

@@ -42,15 +42,22 @@ impl Outside<'_> {
             ends: (begin, end),
             has_markers: _,
         } = *self;
-        let what = if next < begin {
-            format!("offsets {next} to {} were deleted unread", begin - 1)
+        let (what, to) = if next < begin {
+            let what = format!(
+                "offsets {next} to {} were deleted before they were read, unless they were ends of transactions only",
+                begin - 1
+            );
+            (what, "--to-earliest")
         } else {
-            format!("the topic ends at {end}: it was made anew, or lost its last records")
+            let what = format!(
+                "the topic ends at {end}: it was made anew (then --to-earliest), or lost its last records (then --to-latest)"
+            );
+            (what, "--to-…")
         };
         format!(
             "partition {partition} of {topic}: {group} goes on at offset {next}, and {what}. Stop all \
              instances, wait until the group has no member (10 s), move it on with kafka-consumer-groups \
-             --group {group} --topic {topic}:{partition} --reset-offsets --to-earliest --execute, and start \
+             --group {group} --topic {topic}:{partition} --reset-offsets {to} --execute, and start \
              them. `waybill audit` then names what is missing, as far as the store knows of it"
         )
     }
@@ -132,8 +139,9 @@ mod tests {
     fn an_operator_is_told_what_is_missing_and_how_to_go_on() {
         let told = outside(550, (555, 600), true).told();
         assert!(told.contains("partition 2 of waybill.canonical"), "{told}");
-        assert!(told.contains("550 to 554 were deleted unread"), "{told}");
-        let command = "--group waybill.enricher --topic waybill.canonical:2 --reset-offsets";
+        assert!(told.contains("550 to 554 were deleted before"), "{told}");
+        let command =
+            "--group waybill.enricher --topic waybill.canonical:2 --reset-offsets --to-earliest";
         assert!(told.contains(command), "{told}");
         let told = outside(700, (0, 600), true).told();
         assert!(told.contains("the topic ends at 600"), "{told}");
