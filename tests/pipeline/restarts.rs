@@ -41,7 +41,8 @@ fn left_open(pipeline: &Pipeline) -> BaseProducer {
     producer
 }
 
-async fn ended(pipeline: &Pipeline, history: &History) {
+async fn goes_through(pipeline: &Pipeline, history: &History) {
+    pipeline.post_all(&history.webhooks).await;
     let ended = format!(
         "SELECT count() FROM orders WHERE order_id = '{}' AND event_count = 4 AND is_final",
         history.order
@@ -52,17 +53,13 @@ async fn ended(pipeline: &Pipeline, history: &History) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enricher_that_comes_back_ends_what_it_left_open_instead_of_waiting_for_its_end() {
     let mut pipeline = Pipeline::start().await;
-    let before = History::delivered(1);
-    pipeline.post_all(&before.webhooks).await;
-    ended(&pipeline, &before).await;
+    goes_through(&pipeline, &History::delivered(1)).await;
 
     pipeline.kill(Service::Enricher);
     let open = left_open(&pipeline);
     pipeline.launch(Service::Enricher);
     pipeline.ready(Service::Enricher).await;
-    let after = History::delivered(2);
-    pipeline.post_all(&after.webhooks).await;
-    ended(&pipeline, &after).await;
+    goes_through(&pipeline, &History::delivered(2)).await;
 
     assert!(open.commit_transaction(TIME_MAX).is_err());
     no_sequence_has_a_gap(&pipeline).await;
@@ -71,18 +68,14 @@ async fn an_enricher_that_comes_back_ends_what_it_left_open_instead_of_waiting_f
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enricher_goes_on_where_kafka_deleted_all_that_it_had_read() {
     let mut pipeline = Pipeline::start().await;
-    let before = History::delivered(1);
-    pipeline.post_all(&before.webhooks).await;
-    ended(&pipeline, &before).await;
+    goes_through(&pipeline, &History::delivered(1)).await;
 
     assert_eq!(pipeline.terminate(Service::Enricher).await, Some(0));
     offsets::delete(&pipeline, "canonical").await;
     offsets::delete(&pipeline, "enricher-links").await;
     pipeline.launch(Service::Enricher);
     pipeline.ready(Service::Enricher).await;
-    let after = History::delivered(2);
-    pipeline.post_all(&after.webhooks).await;
-    ended(&pipeline, &after).await;
+    goes_through(&pipeline, &History::delivered(2)).await;
     no_sequence_has_a_gap(&pipeline).await;
 }
 

@@ -332,8 +332,10 @@ impl Log for KafkaLog {
         let metadata = || self.member.consumer.group_metadata();
         self.producer.commit(&list, &metadata)?;
         for (place, offset) in positions {
-            self.known.insert(place.clone());
-            self.committed.insert(place.clone(), *offset);
+            let before = self.committed.insert(place.clone(), *offset);
+            if before.is_none_or(|before| before < 0) {
+                self.known.insert(place.clone());
+            }
         }
         Ok(())
     }
